@@ -1,0 +1,87 @@
+/** Why Ropeway ends a connection: what the client is told first, and what the close frame says. */
+export interface Closing {
+  /** RFC 6455 close code. */
+  readonly code: number;
+  /** Text of the close frame. */
+  readonly text: string;
+  /** `reason` and `reconnect` of the `disconnect` message sent before the close frame; absent = no message. */
+  readonly notice?: { readonly reason: string; readonly reconnect: boolean };
+  /** When it happens; printed in `docs/reference/close-codes.md`, which is generated from this table. */
+  readonly when: string;
+}
+
+export type ClosingName =
+  | "authRejected"
+  | "unauthorized"
+  | "authError"
+  | "serverRestart"
+  | "remote"
+  | "noPong"
+  | "tooSlow"
+  | "commandFailed"
+  | "malformed"
+  | "internal";
+
+/**
+ * All of them. 1000 and 1001 are ordinary ends, 1008 and 1011 faults of the client and of the server side; 1002, 1007 and 1009 are
+ * sent by the WebSocket layer itself. A clean close after `reconnect: false` tells the client to stay away.
+ * Source of reasons, texts and flags: AnyCable 1.6.16, except where `when` says otherwise.
+ */
+export const closings: Readonly<Record<ClosingName, Closing>> = {
+  authRejected: {
+    code: 1000,
+    text: "Auth Failed",
+    when: "The application refused the connection; its own transmissions say why.",
+  },
+  unauthorized: {
+    code: 1000,
+    text: "Auth Failed",
+    notice: { reason: "unauthorized", reconnect: false },
+    when: "Nobody could authenticate the connection, or its credentials are wrong.",
+  },
+  authError: { code: 1011, text: "Auth Error", when: "Asking the application who the client is failed or took too long." },
+  serverRestart: {
+    code: 1001,
+    text: "Server restart",
+    notice: { reason: "server_restart", reconnect: true },
+    when: "Ropeway is shutting down.",
+  },
+  remote: {
+    code: 1000,
+    text: "Closed remotely",
+    notice: { reason: "remote", reconnect: false },
+    when: "The application asked to disconnect these identifiers; `reconnect` is what it said.",
+  },
+  noPong: {
+    code: 1000,
+    text: "No Pong",
+    notice: { reason: "no_pong", reconnect: true },
+    when: "Nothing was heard from the client within `pong_timeout` of a ping.",
+  },
+  tooSlow: {
+    code: 1000,
+    text: "Too slow",
+    notice: { reason: "too_slow", reconnect: true },
+    when: "More than `ws_max_pending_size` bytes were waiting for the client. The connection is destroyed when it does not close within `ws_write_timeout`.",
+  },
+  commandFailed: {
+    code: 1000,
+    text: "Command Failed",
+    when: "The application answered a command with `disconnect: true`. (AnyCable puts the reserved code 1006 on the wire.)",
+  },
+  malformed: {
+    code: 1008,
+    text: "Too many malformed messages",
+    when: "20 malformed frames in a row. (AnyCable stops reading after the first.)",
+  },
+  internal: { code: 1011, text: "Internal error", when: "A fault of Ropeway's own while it handled this client; the log has it." },
+};
+
+/** Close codes that the WebSocket layer sends by itself. */
+export const transportCloseCodes = {
+  1000: "Normal closure, in answer to the client's own.",
+  1002: "The client broke the WebSocket protocol: an unmasked frame, reserved bits, a bad opcode.",
+  1007: "A text message was not valid UTF-8.",
+  1008: "A message came in more than 16,384 fragments.",
+  1009: "A message was larger than `max_message_size`.",
+} as const;

@@ -1,0 +1,22 @@
+/** What an application (or a whispering client) wants the subscribers of a stream to hear. */
+export interface Publication {
+  readonly stream: string;
+  /** Valid JSON text, embedded into the client's message as it is. */
+  readonly json: string;
+  /** The session, by sid, that must not hear it: the one that caused it. */
+  readonly excludeSid: string | undefined;
+  /** Becomes the `type` of the client's message; set for presence events. */
+  readonly broadcastType: string | undefined;
+  /** Not to be kept in history. */
+  readonly isTransient: boolean;
+  /** Clock.monotonicMs when it reached this node, for the latency histogram. */
+  readonly receivedAtMs: number;
+}
+
+/** What an application wants done to connections, on every node. */
+export interface RemoteCommand {
+  readonly command: "disconnect";
+  /** Connection identifiers, as the application returned them from Connect. */
+  readonly identifiers: string;
+  readonly reconnect: boolean;
+}

@@ -1,0 +1,64 @@
+import type { Payload } from "../protocols/protocol.ts";
+
+/**
+ * PORT: how clients reach us. A transport turns whatever travels on the network into a Connection, and hands it with its Handshake to
+ * `accept`; from then on it moves bytes and nothing else. The session decides what they mean.
+ */
+export type Accept = (connection: Connection, handshake: Handshake) => ConnectionListener;
+
+/** What the client said when it came. Valid until authentication has ended; sessions copy what they need and let it go. */
+export interface Handshake {
+  /** Absolute URL of the request, as the application shall see it. */
+  readonly url: string;
+  /** Query parameters; of a repeated one the last value. `undefined` when absent. */
+  param(name: string): string | undefined;
+  /** Request header, by lower-case name; repeated ones joined as HTTP does. */
+  header(name: string): string | undefined;
+  /** The peer's IP address. */
+  readonly remoteAddress: string;
+  /** The subprotocol agreed on; empty when the client's offer had none of ours, or there was no offer. */
+  readonly protocol: string;
+}
+
+/** One encoded message as it goes onto the wire of one kind of transport. Made once, shared by all who hear it; never changed. */
+export interface Frame {
+  readonly bytes: Buffer;
+  /** Size of the message without framing, for the traffic counters. */
+  readonly payloadBytes: number;
+}
+
+/** How a kind of transport wraps payloads. Connections with the same Framing can share frames. */
+export interface Framing {
+  frame(payload: Payload): Frame;
+}
+
+/** One live client connection, as the session sees it. */
+export interface Connection {
+  readonly framing: Framing;
+  /**
+   * Hands bytes to the network, in order. Returns true when the network took all of them at once; after false, `drained` follows when it
+   * has, and the session MUST NOT write before that. Does nothing once the peer has begun to close.
+   */
+  write(chunks: readonly Buffer[]): boolean;
+  /** Transport-level ping, where the transport has one. The answer arrives as `alive`. */
+  ping(): void;
+  /** Stops reading from the network. What was read already may still arrive. */
+  pause(): void;
+  resume(): void;
+  /** Says goodbye as the transport does, after everything written before; gives up waiting for the peer after a bounded time. */
+  close(code: number, text: string): void;
+  /** Drops the connection without a word. */
+  destroy(): void;
+}
+
+/** What a transport calls as things happen to its connection. The session implements it. None of these throws. */
+export interface ConnectionListener {
+  /** One whole message. */
+  received(payload: Payload): void;
+  /** The peer showed life below the level of messages. */
+  alive(): void;
+  /** Everything written has left; see Connection.write. */
+  drained(): void;
+  /** Called exactly once, whoever ended it. `clean` = the peer took part in the goodbye. */
+  closed(ending: { readonly code: number; readonly clean: boolean }): void;
+}
