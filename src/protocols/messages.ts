@@ -5,7 +5,8 @@
 
 /** A command of a client, decoded and type-checked. */
 export type ClientCommand =
-  | { readonly command: "subscribe"; readonly identifier: string }
+  /** `wantsHistory`: the client also asks for what it missed. */
+  | { readonly command: "subscribe"; readonly identifier: string; readonly wantsHistory: boolean }
   | { readonly command: "unsubscribe"; readonly identifier: string }
   | { readonly command: "message"; readonly identifier: string; readonly data: string }
   /** `data` is the JSON text of what the other subscribers shall hear. */

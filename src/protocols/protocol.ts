@@ -10,6 +10,8 @@ export type Payload = string | Uint8Array;
 export interface Protocol {
   /** The WebSocket subprotocol name. */
   readonly name: string;
+  /** Whether its clients answer each ping with a `pong`, so that silence means something. */
+  readonly answersPings: boolean;
   /** MUST give equal payloads for equal messages; the result is framed once and shared by all who hear it. */
   encode(message: ServerMessage): Payload;
   /**

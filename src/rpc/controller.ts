@@ -1,3 +1,7 @@
+import type { ClientEnv } from "../transports/transport.ts";
+
+export type { ClientEnv };
+
 /**
  * PORT: asking the application. Three calls, named and answered as in AnyCable's RPC contract (`proto/rpc.proto`). An answer is a value,
  * rejection included; only a broken call throws.
@@ -30,14 +34,6 @@ export type ControllerErrorCode =
   | "rpc.unauthenticated"
   | "rpc.invalid_answer"
   | "rpc.failed";
-
-/** What of the client's request the application gets to see with each call. Shared by all calls of a session. */
-export interface ClientEnv {
-  /** Absolute URL with query. */
-  readonly url: string;
-  /** Proxied headers, lower-case names, plus `REMOTE_ADDR`. */
-  readonly headers: ReadonlyMap<string, string>;
-}
 
 /** State that the application keeps with us between its calls. Keys and values are the application's own. */
 export type State = ReadonlyMap<string, string>;

@@ -20,6 +20,14 @@ export interface Handshake {
   readonly protocol: string;
 }
 
+/** What of a handshake the application gets to see with each call about the client. Kept as long as the session lives. */
+export interface ClientEnv {
+  /** Absolute URL with query. */
+  readonly url: string;
+  /** Proxied headers, lower-case names, plus `REMOTE_ADDR`. */
+  readonly headers: ReadonlyMap<string, string>;
+}
+
 /** One encoded message as it goes onto the wire of one kind of transport. Made once, shared by all who hear it; never changed. */
 export interface Frame {
   readonly bytes: Buffer;
@@ -51,6 +59,15 @@ export interface Connection {
   destroy(): void;
 }
 
+export interface Ending {
+  /** Close code of the peer, or of the transport's own rules; for WebSocket RFC 6455's, 1006 = the connection just broke. */
+  readonly code: number;
+  /** The peer took part in the goodbye. */
+  readonly clean: boolean;
+  /** What went wrong below the level of messages, for the log. */
+  readonly fault?: string;
+}
+
 /** What a transport calls as things happen to its connection. The session implements it. None of these throws. */
 export interface ConnectionListener {
   /** One whole message. */
@@ -59,6 +76,6 @@ export interface ConnectionListener {
   alive(): void;
   /** Everything written has left; see Connection.write. */
   drained(): void;
-  /** Called exactly once, whoever ended it. `clean` = the peer took part in the goodbye. */
-  closed(ending: { readonly code: number; readonly clean: boolean }): void;
+  /** Called exactly once, whoever ended it. */
+  closed(ending: Ending): void;
 }

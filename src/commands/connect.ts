@@ -1,0 +1,58 @@
+import { closings } from "../close-codes.ts";
+import { CableError, messageOf } from "../errors.ts";
+import type { ConnectAnswer } from "../rpc/controller.ts";
+import type { Session } from "../session/session.ts";
+import type { Handshake } from "../transports/transport.ts";
+import type { CommandContext } from "./context.ts";
+
+/** Finds out who the client is: from the handshake alone if that says it, else by asking the application. Never rejects. */
+export async function connect(context: CommandContext, session: Session, handshake: Handshake): Promise<void> {
+  for (const identity of context.identities) {
+    const answer = identity.identify(handshake, session.sid);
+    if (answer.status === "unknown") continue;
+    if (answer.status === "rejected") {
+      refused(context, session);
+      session.close({ ...closings.unauthorized, notice: { reason: answer.reason, reconnect: false } });
+      return;
+    }
+    // The application never heard of this client, so it need not hear of its end.
+    session.send({ type: "welcome", sid: session.sid });
+    accept(context, session, answer.identifiers, false);
+    return;
+  }
+  await ask(context, session);
+}
+
+async function ask(context: CommandContext, session: Session): Promise<void> {
+  let answer: ConnectAnswer;
+  try {
+    answer = await session.whileAlive((signal) => context.controller.connect({ sid: session.sid, env: session.env }, signal));
+  } catch (error) {
+    if (!session.isOpening) return;
+    const code = error instanceof CableError ? error.code : "rpc.failed";
+    context.logger.warn("connection refused: the application could not be asked", { sid: session.sid, code, error: messageOf(error) });
+    session.close(closings.authError);
+    return;
+  }
+  if (!session.isOpening) return;
+  for (const json of answer.transmissions) session.send({ type: "transmission", json });
+  if (answer.status === "rejected") {
+    refused(context, session);
+    session.close(closings.authRejected);
+    return;
+  }
+  session.mergeState(answer.cstate);
+  accept(context, session, answer.identifiers, true);
+}
+
+function accept(context: CommandContext, session: Session, identifiers: string, wantsDisconnect: boolean): void {
+  session.identifiers = identifiers;
+  context.hub.add(session);
+  context.logger.debug("session open", { sid: session.sid });
+  session.open(wantsDisconnect);
+}
+
+function refused(context: CommandContext, session: Session): void {
+  context.metrics.counters.failed_auths_total++;
+  context.logger.debug("connection refused", { sid: session.sid });
+}

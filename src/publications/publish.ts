@@ -1,0 +1,42 @@
+import type { AcceptBroadcast, Broadcaster } from "../broadcasters/broadcaster.ts";
+import type { Clock } from "../clock.ts";
+import type { Metrics } from "../metrics/metrics.ts";
+import type { Pubsub, PubsubSink } from "../pubsub/pubsub.ts";
+import { parseBroadcast } from "./parse.ts";
+
+/**
+ * The one way in for what the application says. A broadcaster that reaches one node has its publications passed on to all through the
+ * pubsub; one that reaches every node goes straight to the clients of this one.
+ */
+export function acceptBroadcasts(parts: {
+  readonly pubsub: Pubsub;
+  readonly local: PubsubSink;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+}): (reach: Broadcaster["reach"]) => AcceptBroadcast {
+  const { pubsub, local, clock, metrics } = parts;
+  return (reach) => (body) => {
+    let items: ReturnType<typeof parseBroadcast>;
+    try {
+      items = parseBroadcast(body, clock.monotonicMs());
+    } catch (error) {
+      metrics.counters.failed_broadcast_msg_total++;
+      throw error;
+    }
+    metrics.counters.publications_total += items.length;
+    const pass = (item: (typeof items)[number]): Promise<void> | void => {
+      if ("command" in item) return reach === "one" ? pubsub.command(item) : local.execute(item);
+      return reach === "one" ? pubsub.publish(item) : local.deliver(item);
+    };
+    if (items.length === 1) return pass(items[0]!);
+    return passInOrder(items, pass);
+  };
+}
+
+/** One after another, waiting only where the medium makes us wait. */
+function passInOrder<Item>(items: readonly Item[], pass: (item: Item) => Promise<void> | void): Promise<void> | void {
+  for (let at = 0; at < items.length; at++) {
+    const pending = pass(items[at]!);
+    if (pending) return pending.then(() => passInOrder(items.slice(at + 1), pass));
+  }
+}

@@ -1,0 +1,72 @@
+import type { Metrics } from "../metrics/metrics.ts";
+import type { Connection, Frame } from "../transports/transport.ts";
+import type { Flusher } from "./flusher.ts";
+import type { Run } from "./run.ts";
+
+/** Written before the end of the turn when this much has come together, so that one turn's burst can't pile up in memory. */
+const FLUSH_AT_BYTES = 256 * 1024;
+
+/**
+ * What waits to be written to one connection. While the last write is unfinished nothing new is handed to the network: it collects
+ * here, where it can be counted and dropped.
+ */
+export class Outbox {
+  readonly #connection: Connection;
+  readonly #flusher: Flusher;
+  readonly #metrics: Metrics;
+  #run: Run | undefined;
+  #isMarked = false;
+  #isStalled = false;
+
+  constructor(connection: Connection, flusher: Flusher, metrics: Metrics) {
+    this.#connection = connection;
+    this.#flusher = flusher;
+    this.#metrics = metrics;
+  }
+
+  /** Bytes that came while the last write was unfinished. */
+  get waitingBytes(): number {
+    return this.#run === undefined ? 0 : this.#run.bytes;
+  }
+
+  /** Whether the network has not taken the last write yet. */
+  get isStalled(): boolean {
+    return this.#isStalled;
+  }
+
+  /** Adds a frame; returns false when that write showed, this moment, that the network doesn't keep up. */
+  push(frame: Frame): void {
+    const run = (this.#run ?? this.#flusher.emptyRun).next(frame);
+    this.#run = run;
+    if (this.#isStalled) return;
+    if (run.bytes >= FLUSH_AT_BYTES) {
+      this.flush();
+    } else if (!this.#isMarked) {
+      this.#isMarked = true;
+      this.#flusher.mark(this);
+    }
+  }
+
+  /** Writes all that waits, unless the last write is unfinished. */
+  flush(): void {
+    this.#isMarked = false;
+    const run = this.#run;
+    if (run === undefined || this.#isStalled) return;
+    this.#run = undefined;
+    this.#metrics.counters.server_msg_total += run.length;
+    this.#metrics.counters.data_sent_total += run.payloadBytes;
+    this.#isStalled = !this.#connection.write(run.chunks());
+  }
+
+  /** The network has taken the last write. */
+  drained(): void {
+    this.#isStalled = false;
+    this.flush();
+  }
+
+  /** Forgets what waits. */
+  clear(): void {
+    if (this.#run !== undefined) this.#metrics.counters.failed_server_msg_total += this.#run.length;
+    this.#run = undefined;
+  }
+}

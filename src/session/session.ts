@@ -1,0 +1,360 @@
+import type { Clock } from "../clock.ts";
+import { closings, type Closing } from "../close-codes.ts";
+import { CableError, messageOf } from "../errors.ts";
+import type { Logger } from "../logger.ts";
+import type { Metrics } from "../metrics/metrics.ts";
+import type { ClientCommand, ServerMessage } from "../protocols/messages.ts";
+import type { Payload } from "../protocols/protocol.ts";
+import type { ClientEnv, Connection, ConnectionListener, Ending, Frame } from "../transports/transport.ts";
+import { CommandQueue } from "./command-queue.ts";
+import type { Encoding } from "./encoding.ts";
+import type { Flusher } from "./flusher.ts";
+import type { Heartbeat } from "./heartbeat.ts";
+import { Outbox } from "./outbox.ts";
+import type { Pings } from "./pings.ts";
+import { EMPTY_STATE, merge, type Subscription } from "./subscriptions.ts";
+import type { TimerWheel, WheelEntry } from "./timer-wheel.ts";
+
+/** After so many malformed frames in a row the client is not speaking our language. */
+const MOST_MALFORMED_IN_A_ROW = 20;
+
+/** What all sessions of a server share. */
+export interface SessionContext {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly flusher: Flusher;
+  readonly wheel: TimerWheel;
+  readonly pings: Pings;
+  /** From 0 to 1. */
+  readonly random: () => number;
+  /** Bytes that may wait for a client before it counts as too slow; 0 = any. */
+  readonly maxPendingBytes: number;
+  /** How long a write may take; 0 = for ever. */
+  readonly writeTimeoutMs: number;
+  readonly nativePings: boolean;
+  readonly handler: SessionHandler;
+}
+
+/** What is done with what a session receives. */
+export interface SessionHandler {
+  /** Carries out one command. The next one waits until the promise resolves. MUST NOT throw or reject. */
+  command(session: Session, command: ClientCommand): Promise<void> | void;
+  /** Called once, at the moment when the session stops being served. `wasOpen`: it had been accepted. */
+  ended(session: Session, wasOpen: boolean): void;
+  /** Called once, when the connection is gone. */
+  gone(session: Session): void;
+}
+
+/**
+ *   opening ──open()──▶ open ──close()──▶ closing ──closed()──▶ closed
+ *      │                  └──────────────closed()────────────────▲▲
+ *      ├──close()──▶ closing                                     ││
+ *      └──closed()───────────────────────────────────────────────┘│
+ *
+ * opening: not known to be anybody yet; commands wait, nothing is sent but what the application says. open: served. closing: the
+ * goodbye is on its way, nothing else is read or sent. closed: the connection is gone.
+ */
+type SessionState = "opening" | "open" | "closing" | "closed";
+
+/** One connected client. */
+export class Session implements ConnectionListener, WheelEntry {
+  readonly sid: string;
+  readonly encoding: Encoding;
+  readonly env: ClientEnv;
+  /** By identifier. */
+  readonly subscriptions: Map<string, Subscription> = new Map();
+  /** Connection identifiers, once accepted. */
+  identifiers = "";
+  /** Whether the application is to be told when the session ends. */
+  wantsDisconnect = false;
+  wheelTick = 0;
+  #state: SessionState = "opening";
+  #cstate: Map<string, string> | undefined;
+  #closing: Closing | undefined;
+  #malformedInARow = 0;
+  #faults = 0;
+  #isBusy = true;
+  #isPaused = false;
+  #writeDeadlineMs = Infinity;
+  #waiting: CommandQueue | undefined;
+  #abort: AbortController | undefined;
+  readonly #connection: Connection;
+  readonly #context: SessionContext;
+  readonly #outbox: Outbox;
+  readonly #heartbeat: Heartbeat;
+
+  constructor(
+    context: SessionContext,
+    connection: Connection,
+    identity: { readonly sid: string; readonly encoding: Encoding; readonly env: ClientEnv; readonly heartbeat: Heartbeat },
+  ) {
+    this.#context = context;
+    this.#connection = connection;
+    this.sid = identity.sid;
+    this.encoding = identity.encoding;
+    this.env = identity.env;
+    this.#heartbeat = identity.heartbeat;
+    this.#outbox = new Outbox(connection, context.flusher, context.metrics);
+  }
+
+  get isOpen(): boolean {
+    return this.#state === "open";
+  }
+
+  /** Still to be accepted or refused. */
+  get isOpening(): boolean {
+    return this.#state === "opening";
+  }
+
+  get cstate(): ReadonlyMap<string, string> {
+    return this.#cstate ?? EMPTY_STATE;
+  }
+
+  mergeState(changes: ReadonlyMap<string, string>): void {
+    this.#cstate = merge(this.#cstate, changes);
+  }
+
+  /** The client is who it says: from here on it is pinged and its commands are carried out, those that came early first. */
+  open(wantsDisconnect: boolean): void {
+    if (this.#state !== "opening") return;
+    this.#state = "open";
+    this.wantsDisconnect = wantsDisconnect;
+    this.#heartbeat.start(this.#context.clock.monotonicMs(), this.#context.random());
+    this.#scheduleNext();
+    this.#isBusy = false;
+    this.#work();
+  }
+
+  /** Sends a message to this client alone. */
+  send(message: ServerMessage): void {
+    this.push(this.encoding.frame(message));
+  }
+
+  /** Sends a frame of this session's Encoding, which may be shared with others. */
+  push(frame: Frame): void {
+    if (this.#state !== "open" && this.#state !== "opening") {
+      this.#context.metrics.counters.failed_server_msg_total++;
+      return;
+    }
+    const { maxPendingBytes } = this.#context;
+    if (maxPendingBytes > 0 && this.#outbox.waitingBytes > maxPendingBytes && this.#outbox.isStalled) {
+      this.#tooSlow();
+      return;
+    }
+    this.#outbox.push(frame);
+    if (this.#outbox.isStalled) this.#awaitDrain();
+  }
+
+  /** Runs a call that is of no use once the session ends: its signal fires then. */
+  async whileAlive<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const abort = new AbortController();
+    this.#abort = abort;
+    try {
+      return await call(abort.signal);
+    } finally {
+      this.#abort = undefined;
+    }
+  }
+
+  /** Says goodbye: everything sent so far, the notice, the close frame. Does nothing when that has been done. */
+  close(closing: Closing): void {
+    if (this.#state === "closing" || this.#state === "closed") return;
+    if (closing.notice) this.#outbox.push(this.encoding.frame({ type: "disconnect", ...closing.notice }));
+    this.#leave("closing");
+    this.#closing = closing;
+    this.#context.logger.debug("session closing", { sid: this.sid, code: closing.code, reason: closing.notice?.reason ?? closing.text });
+    this.#outbox.flush();
+    this.#closeOnceFlushed();
+  }
+
+  /** Drops the connection without a word. */
+  destroy(): void {
+    this.#connection.destroy();
+  }
+
+  // What the connection tells.
+
+  received(payload: Payload): void {
+    if (this.#state === "closing" || this.#state === "closed") return;
+    const { counters } = this.#context.metrics;
+    const bytes = typeof payload === "string" ? Buffer.byteLength(payload) : payload.byteLength;
+    counters.data_rcvd_total += bytes;
+    this.#heartbeat.alive();
+    let command: ClientCommand;
+    try {
+      command = this.encoding.protocol.decode(payload);
+    } catch (error) {
+      this.#malformed(error);
+      return;
+    }
+    this.#malformedInARow = 0;
+    counters.client_msg_total++;
+    // A pong has said all it has to say by being there.
+    if (command.command === "pong") return;
+    if (this.#isBusy) {
+      this.#enqueue(command, bytes);
+    } else {
+      this.#execute(command);
+    }
+  }
+
+  alive(): void {
+    this.#heartbeat.alive();
+  }
+
+  drained(): void {
+    this.#writeDeadlineMs = Infinity;
+    this.#outbox.drained();
+    if (this.#closing) this.#closeOnceFlushed();
+    else if (this.#outbox.isStalled) this.#awaitDrain();
+  }
+
+  closed(ending: Ending): void {
+    if (this.#state === "closed") return;
+    this.#context.logger.debug("session closed", { sid: this.sid, ...ending });
+    const wasClosing = this.#state === "closing";
+    this.#outbox.clear();
+    if (wasClosing) this.#state = "closed";
+    else this.#leave("closed");
+    this.#context.wheel.cancel(this);
+    this.#context.handler.gone(this);
+  }
+
+  // What time tells.
+
+  due(nowMs: number): void {
+    if (nowMs >= this.#writeDeadlineMs) {
+      this.#context.metrics.counters.timeout_server_msg_total++;
+      this.#context.logger.info("session dropped: a write did not finish in ws_write_timeout", { sid: this.sid });
+      this.#connection.destroy();
+      return;
+    }
+    if (nowMs >= this.#heartbeat.pongDeadlineMs) {
+      this.close(closings.noPong);
+      return;
+    }
+    if (nowMs >= this.#heartbeat.nextPingAtMs) this.#ping(nowMs);
+    this.#scheduleNext();
+  }
+
+  /** Counts a fault of this client. True when it is worth a warning: the first one is, the rest would only fill the log. */
+  fault(): boolean {
+    return this.#faults++ === 0;
+  }
+
+  #ping(nowMs: number): void {
+    const { pings } = this.#context;
+    const timestamp = pings.timestamp(this.#heartbeat.precision, this.#heartbeat.lastTimestamp);
+    // Behind an unfinished write a ping would only be late.
+    if (!this.#outbox.isStalled) this.#outbox.push(pings.frame(this.encoding, timestamp));
+    if (this.#context.nativePings) this.#connection.ping();
+    this.#heartbeat.pinged(nowMs, timestamp);
+    if (this.#isPaused) this.#heartbeat.alive();
+  }
+
+  #scheduleNext(): void {
+    const atMs = Math.min(this.#heartbeat.nextPingAtMs, this.#heartbeat.pongDeadlineMs, this.#writeDeadlineMs);
+    if (atMs !== Infinity) this.#context.wheel.schedule(this, atMs);
+  }
+
+  #awaitDrain(): void {
+    const { writeTimeoutMs } = this.#context;
+    if (writeTimeoutMs === 0 || this.#writeDeadlineMs !== Infinity) return;
+    this.#writeDeadlineMs = this.#context.clock.monotonicMs() + writeTimeoutMs;
+    this.#scheduleNext();
+  }
+
+  #tooSlow(): void {
+    this.#context.metrics.counters.disconnected_slow_clients_total++;
+    this.#context.logger.info("session too slow: more than ws_max_pending_size was waiting", {
+      sid: this.sid,
+      waiting_bytes: this.#outbox.waitingBytes,
+    });
+    this.#outbox.clear();
+    this.close(closings.tooSlow);
+  }
+
+  #closeOnceFlushed(): void {
+    const closing = this.#closing;
+    if (!closing) return;
+    if (this.#outbox.isStalled) {
+      this.#awaitDrain();
+    } else {
+      this.#closing = undefined;
+      this.#connection.close(closing.code, closing.text);
+    }
+  }
+
+  /** The end of being served, whatever led to it. */
+  #leave(next: "closing" | "closed"): void {
+    const wasOpen = this.#state === "open";
+    this.#state = next;
+    this.#heartbeat.stop();
+    this.#writeDeadlineMs = Infinity;
+    this.#context.wheel.cancel(this);
+    this.#waiting = undefined;
+    if (this.#isPaused) {
+      // The goodbye of the peer is behind what it has sent already.
+      this.#isPaused = false;
+      this.#connection.resume();
+    }
+    this.#abort?.abort();
+    this.#context.handler.ended(this, wasOpen);
+  }
+
+  #malformed(error: unknown): void {
+    this.#context.metrics.counters.failed_client_msg_total++;
+    this.#malformedInARow++;
+    const fields = { sid: this.sid, code: error instanceof CableError ? error.code : undefined, error: messageOf(error) };
+    if (this.fault()) this.#context.logger.warn("malformed message from a client", fields);
+    else this.#context.logger.debug("malformed message from a client", fields);
+    if (this.#malformedInARow >= MOST_MALFORMED_IN_A_ROW) this.close(closings.malformed);
+  }
+
+  #enqueue(command: ClientCommand, bytes: number): void {
+    this.#waiting ??= new CommandQueue();
+    this.#waiting.push(command, bytes);
+    if (this.#waiting.isFull && !this.#isPaused) {
+      this.#isPaused = true;
+      // It can't answer pings while nobody listens.
+      this.#heartbeat.alive();
+      this.#connection.pause();
+    }
+  }
+
+  #execute(command: ClientCommand): void {
+    const pending = this.#context.handler.command(this, command);
+    if (pending === undefined) return;
+    this.#isBusy = true;
+    void this.#resume(pending);
+  }
+
+  async #resume(pending: Promise<void>): Promise<void> {
+    try {
+      await pending;
+    } catch (error) {
+      // The handler promises not to fail; if it does, the fault is ours and ends here.
+      this.#context.logger.error("command failed by a fault of the server", { sid: this.sid, error });
+      this.close(closings.internal);
+    }
+    this.#isBusy = false;
+    this.#work();
+  }
+
+  /** Carries out what waits, until a command has to be waited for. */
+  #work(): void {
+    while (!this.#isBusy && this.#waiting !== undefined) {
+      const command = this.#waiting.shift();
+      if (command === undefined) {
+        this.#waiting = undefined;
+      } else {
+        this.#execute(command);
+      }
+      if (this.#isPaused && (this.#waiting === undefined || this.#waiting.isHalfEmpty)) {
+        this.#isPaused = false;
+        this.#connection.resume();
+      }
+    }
+  }
+}

@@ -1,0 +1,197 @@
+import { STATUS_CODES, type IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { WebSocket, WebSocketServer, type ServerOptions } from "ws";
+import type { Logger } from "../logger.ts";
+import type { Routes } from "../http/routes.ts";
+import { requestHandshake } from "./handshake.ts";
+import type { Accept, Connection, ConnectionListener } from "./transport.ts";
+import { websocketFraming } from "./websocket-framing.ts";
+
+export interface WebsocketOptions {
+  /** Paths, AnyCable's patterns included (`/cable`, `/{tenant}/cable`, `/*`). */
+  readonly paths: readonly string[];
+  /** Largest message that a client may send, in bytes; a larger one closes with 1009. AnyCable's default: 64 KiB. */
+  readonly maxMessageBytes: number;
+  /** Most connections at a time; past it an upgrade is answered 503. 0 = any number. */
+  readonly maxConnections: number;
+  /** How long a peer may take to answer a close frame. */
+  readonly closeTimeoutMs: number;
+  /** Sent as `X-AnyCable-Version`. */
+  readonly version: string;
+  readonly checkOrigin: (request: IncomingMessage) => { readonly allowed: true } | { readonly allowed: false; readonly why: string };
+  /** The subprotocol to agree on; undefined = none, and the connection is accepted all the same. */
+  readonly chooseSubprotocol: (offered: ReadonlySet<string>) => string | undefined;
+  readonly logger: Logger;
+}
+
+export interface WebsocketTransport {
+  mount(routes: Routes, accept: Accept): void;
+  /** Takes no new connections; those that are open stay. */
+  stop(): void;
+}
+
+/**
+ * WebSocket (RFC 6455). The `ws` library shakes hands, parses what comes in, answers control frames and closes; whatever goes out is
+ * framed by us and written straight to the socket, so that one buffer serves all who hear it and one write serves all that waits.
+ */
+export function websocketTransport(options: WebsocketOptions): WebsocketTransport {
+  // `closeTimeout` is ws 8.19's and not in its type package yet.
+  const serverOptions: ServerOptions & { readonly closeTimeout: number } = {
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: options.maxMessageBytes,
+    closeTimeout: options.closeTimeoutMs,
+    handleProtocols: (offered: ReadonlySet<string>) => options.chooseSubprotocol(offered) ?? false,
+  };
+  const server = new WebSocketServer(serverOptions);
+  server.on("headers", (headers) => headers.push(`X-AnyCable-Version: ${options.version}`));
+  const door: Door = { connections: 0 };
+  let isStopping = false;
+
+  function upgrade(accept: Accept, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const origin = options.checkOrigin(request);
+    if (!origin.allowed) return refuse(socket, 403, origin.why);
+    if (isStopping) return refuse(socket, 503, "shutting down");
+    if (options.maxConnections > 0 && door.connections >= options.maxConnections) {
+      options.logger.warn("connection refused: max_conn reached", { max_conn: options.maxConnections });
+      return refuse(socket, 503, "too many connections");
+    }
+    server.handleUpgrade(request, socket, head, (client) => {
+      door.connections++;
+      new WebsocketConnection(client, socket, door).serve(accept, request);
+    });
+  }
+
+  return {
+    mount(routes, accept) {
+      for (const path of options.paths) {
+        routes.upgrade(path, (request, socket, head) => upgrade(accept, request, socket, head));
+        routes.request(path, (request, response) => {
+          response.writeHead(request.method === "GET" ? 400 : 405, { "content-type": "text/plain", connection: "close" });
+          response.end("This is a WebSocket endpoint.\n");
+        });
+      }
+    },
+    stop() {
+      isStopping = true;
+    },
+  };
+}
+
+/** Ends a handshake with a plain HTTP answer. */
+function refuse(socket: Duplex, status: number, why: string): void {
+  const body = `${why}\n`;
+  // The peer may be gone already, and that is nobody's problem.
+  socket.on("error", () => socket.destroy());
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}
+
+/** What all connections of a transport share. */
+interface Door {
+  connections: number;
+}
+
+const EMPTY = Buffer.alloc(0);
+const kConnection = Symbol("connection");
+/** One set of handlers for all sockets: a closure per socket and event would be the larger part of an idle client's memory. */
+type Client = WebSocket & { [kConnection]: WebsocketConnection };
+
+class WebsocketConnection implements Connection {
+  readonly framing = websocketFraming;
+  readonly #client: WebSocket;
+  readonly #socket: Duplex;
+  readonly #door: Door;
+  #fault: string | undefined;
+  #listener: ConnectionListener | undefined;
+
+  constructor(client: WebSocket, socket: Duplex, door: Door) {
+    this.#client = client;
+    this.#socket = socket;
+    this.#door = door;
+  }
+
+  serve(accept: Accept, request: IncomingMessage): void {
+    (this.#client as Client)[kConnection] = this;
+    this.#client.on("message", onMessage).on("pong", onPong).on("close", onClose).on("error", onError);
+    this.#listener = accept(this, requestHandshake(request, this.#client.protocol));
+  }
+
+  write(chunks: readonly Buffer[]): boolean {
+    // After either side's close frame nothing may follow.
+    if (this.#client.readyState !== WebSocket.OPEN) return true;
+    const socket = this.#socket;
+    if (chunks.length === 1) {
+      socket.write(chunks[0]!);
+    } else {
+      socket.cork();
+      for (const chunk of chunks) socket.write(chunk);
+      socket.uncork();
+    }
+    // The kernel usually takes everything at once, and then nothing is left to count.
+    if (socket.writableLength === 0) return true;
+    // "drain" is not emitted for little that is left; an empty write behind it always reports back. No callback in the usual case.
+    socket.write(EMPTY, () => this.#listener?.drained());
+    return false;
+  }
+
+  ping(): void {
+    if (this.#client.readyState === WebSocket.OPEN) this.#client.ping();
+  }
+
+  pause(): void {
+    this.#client.pause();
+  }
+
+  resume(): void {
+    this.#client.resume();
+  }
+
+  close(code: number, text: string): void {
+    this.#client.close(code, text);
+  }
+
+  destroy(): void {
+    this.#client.terminate();
+  }
+
+  received(data: Buffer, isBinary: boolean): void {
+    this.#listener?.received(isBinary ? data : data.toString());
+  }
+
+  alive(): void {
+    this.#listener?.alive();
+  }
+
+  /** A broken frame or a broken socket. `ws` closes with the code that fits, and `closed` follows. */
+  failed(error: Error): void {
+    this.#fault = error.message;
+  }
+
+  closed(code: number): void {
+    const listener = this.#listener;
+    this.#listener = undefined;
+    this.#door.connections--;
+    // 1006 stands for "no close frame came".
+    listener?.closed({ code, clean: code !== 1006, ...(this.#fault !== undefined && { fault: this.#fault }) });
+  }
+}
+
+function onMessage(this: WebSocket, data: unknown, isBinary: boolean): void {
+  (this as Client)[kConnection].received(data as Buffer, isBinary);
+}
+
+function onPong(this: WebSocket): void {
+  (this as Client)[kConnection].alive();
+}
+
+function onClose(this: WebSocket, code: number): void {
+  (this as Client)[kConnection].closed(code);
+}
+
+function onError(this: WebSocket, error: Error): void {
+  (this as Client)[kConnection].failed(error);
+}
