@@ -15,6 +15,7 @@ import type { Protocol } from "./protocols/protocol.ts";
 import { acceptBroadcasts } from "./publications/publish.ts";
 import type { Pubsub } from "./pubsub/pubsub.ts";
 import type { Controller, DisconnectRequest } from "./rpc/controller.ts";
+import type { DisconnectQueue } from "./rpc/disconnect-queue.ts";
 import { encodings } from "./session/encoding.ts";
 import { Flusher } from "./session/flusher.ts";
 import { Heartbeat, heartbeatFor, type HeartbeatOptions } from "./session/heartbeat.ts";
@@ -42,7 +43,8 @@ export interface CableParts {
   readonly clientEnv: (handshake: Handshake) => ClientEnv;
   readonly pubsub: Pubsub;
   readonly broadcasters: readonly Broadcaster[];
-  readonly disconnects: { enqueue(request: DisconnectRequest): void; stop(deadline: AbortSignal): Promise<void> };
+  /** Makes the Disconnect calls. */
+  readonly disconnects: DisconnectQueue;
   readonly disconnectMode: DisconnectMode;
   readonly heartbeat: HeartbeatOptions;
   /** Most subscriptions of one connection. */
@@ -120,14 +122,20 @@ export function createCable(parts: CableParts): Cable {
     return session;
   };
 
-  const broadcasts = acceptBroadcasts({ pubsub, local: hub, clock, metrics });
+  const broadcasts = acceptBroadcasts({ pubsub, local: hub, clock, metrics, logger });
   return {
     accept,
     services: [
       { name: "rpc", start: async () => parts.controller.start?.(), stop: async () => parts.controller.stop?.() },
-      { name: "disconnects", stop: (deadline) => parts.disconnects.stop(deadline) },
+      parts.disconnects,
       { name: `pubsub ${pubsub.name}`, start: () => pubsub.start(hub), stop: () => pubsub.stop() },
-      { name: "sessions", stop: (deadline) => sessions.closeAll(closings.serverRestart, deadline) },
+      {
+        name: "sessions",
+        stop(deadline) {
+          parts.disconnects.hurry();
+          return sessions.closeAll(closings.serverRestart, deadline);
+        },
+      },
       ...parts.broadcasters.map((broadcaster) => ({
         name: `broadcaster ${broadcaster.name}`,
         start: () => broadcaster.start(broadcasts(broadcaster.reach)),

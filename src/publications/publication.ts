@@ -20,3 +20,13 @@ export interface RemoteCommand {
   readonly identifiers: string;
   readonly reconnect: boolean;
 }
+
+/** A command that this version does not know: counted, otherwise ignored. */
+export interface UnknownCommand {
+  readonly command: "unknown";
+  /** What the application called it. */
+  readonly name: string;
+}
+
+/** One thing that an application says: a publication has a `stream`, the others have a `command`. */
+export type Broadcast = Publication | RemoteCommand | UnknownCommand;

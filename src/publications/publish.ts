@@ -1,8 +1,10 @@
 import type { AcceptBroadcast, Broadcaster } from "../broadcasters/broadcaster.ts";
 import type { Clock } from "../clock.ts";
+import type { Logger } from "../logger.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Pubsub, PubsubSink } from "../pubsub/pubsub.ts";
 import { parseBroadcast } from "./parse.ts";
+import type { Broadcast } from "./publication.ts";
 
 /**
  * The one way in for what the application says. A broadcaster that reaches one node has its publications passed on to all through the
@@ -13,10 +15,11 @@ export function acceptBroadcasts(parts: {
   readonly local: PubsubSink;
   readonly clock: Clock;
   readonly metrics: Metrics;
+  readonly logger: Logger;
 }): (reach: Broadcaster["reach"]) => AcceptBroadcast {
-  const { pubsub, local, clock, metrics } = parts;
+  const { pubsub, local, clock, metrics, logger } = parts;
   return (reach) => (body) => {
-    let items: ReturnType<typeof parseBroadcast>;
+    let items: readonly Broadcast[];
     try {
       items = parseBroadcast(body, clock.monotonicMs());
     } catch (error) {
@@ -24,9 +27,12 @@ export function acceptBroadcasts(parts: {
       throw error;
     }
     metrics.counters.publications_total += items.length;
-    const pass = (item: (typeof items)[number]): Promise<void> | void => {
-      if ("command" in item) return reach === "one" ? pubsub.command(item) : local.execute(item);
-      return reach === "one" ? pubsub.publish(item) : local.deliver(item);
+    const pass = (item: Broadcast): Promise<void> | void => {
+      if (!("command" in item)) return reach === "one" ? pubsub.publish(item) : local.deliver(item);
+      if (item.command === "disconnect") return reach === "one" ? pubsub.command(item) : local.execute(item);
+      // A newer application's. As in AnyCable it is counted and otherwise ignored.
+      metrics.counters.remote_commands_total++;
+      logger.debug("unknown remote command ignored", { command: item.name });
     };
     if (items.length === 1) return pass(items[0]!);
     return passInOrder(items, pass);

@@ -1,7 +1,8 @@
-import { STATUS_CODES, type IncomingMessage } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocket, WebSocketServer, type ServerOptions } from "ws";
 import type { Logger } from "../logger.ts";
+import { refuseUpgrade } from "../http/raw-response.ts";
 import type { Routes } from "../http/routes.ts";
 import { requestHandshake } from "./handshake.ts";
 import type { Accept, Connection, ConnectionListener } from "./transport.ts";
@@ -18,6 +19,7 @@ export interface WebsocketOptions {
   readonly closeTimeoutMs: number;
   /** Sent as `X-AnyCable-Version`. */
   readonly version: string;
+  /** Whether a page may connect; `why` not is for the log. */
   readonly checkOrigin: (request: IncomingMessage) => { readonly allowed: true } | { readonly allowed: false; readonly why: string };
   /** The subprotocol to agree on; undefined = none, and the connection is accepted all the same. */
   readonly chooseSubprotocol: (offered: ReadonlySet<string>) => string | undefined;
@@ -25,9 +27,8 @@ export interface WebsocketOptions {
 }
 
 export interface WebsocketTransport {
+  /** Hangs the paths on `routes` and hands every connection that comes to `accept`. */
   mount(routes: Routes, accept: Accept): void;
-  /** Takes no new connections; those that are open stay. */
-  stop(): void;
 }
 
 /**
@@ -47,15 +48,16 @@ export function websocketTransport(options: WebsocketOptions): WebsocketTranspor
   const server = new WebSocketServer(serverOptions);
   server.on("headers", (headers) => headers.push(`X-AnyCable-Version: ${options.version}`));
   const door: Door = { connections: 0 };
-  let isStopping = false;
 
   function upgrade(accept: Accept, request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const origin = options.checkOrigin(request);
-    if (!origin.allowed) return refuse(socket, 403, origin.why);
-    if (isStopping) return refuse(socket, 503, "shutting down");
+    if (!origin.allowed) {
+      options.logger.warn("connection refused: origin", { why: origin.why, remote_addr: request.socket.remoteAddress });
+      return refuseUpgrade(socket, 403);
+    }
     if (options.maxConnections > 0 && door.connections >= options.maxConnections) {
-      options.logger.warn("connection refused: max_conn reached", { max_conn: options.maxConnections });
-      return refuse(socket, 503, "too many connections");
+      options.logger.warn("connection refused: max-conn reached", { max_conn: options.maxConnections });
+      return refuseUpgrade(socket, 503);
     }
     server.handleUpgrade(request, socket, head, (client) => {
       door.connections++;
@@ -73,21 +75,7 @@ export function websocketTransport(options: WebsocketOptions): WebsocketTranspor
         });
       }
     },
-    stop() {
-      isStopping = true;
-    },
   };
-}
-
-/** Ends a handshake with a plain HTTP answer. */
-function refuse(socket: Duplex, status: number, why: string): void {
-  const body = `${why}\n`;
-  // The peer may be gone already, and that is nobody's problem.
-  socket.on("error", () => socket.destroy());
-  socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
 }
 
 /** What all connections of a transport share. */
