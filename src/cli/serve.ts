@@ -29,7 +29,7 @@ export async function serve(
   for (const note of notes) logger.info(note);
   for (const warning of warnings) logger.warn(warning);
 
-  const assembly = assemble(config, { logger, clock, version, phase: () => phase });
+  const assembly = await assemble(config, { logger, clock, version, phase: () => phase });
   endOnFault(logger);
   await startAll(assembly.services);
   phase = "running";

@@ -1,0 +1,53 @@
+import { CableError } from "../errors.ts";
+import type { Settings } from "./layers.ts";
+import { isList, isSameValue, type Option } from "./option.ts";
+import { options } from "./schema.ts";
+import { showValue } from "./value.ts";
+
+/**
+ * Refuses what asks for a part that this version does not have, in one line for all of it.
+ * @throws {CableError} `config.not_built`
+ */
+export function refuseNotBuilt(settings: Settings): void {
+  const refusals = options.flatMap((option) => refusalsOf(option, settings));
+  if (refusals.length === 0) return;
+  throw new CableError("config.not_built", `${refusals.join(", ")}: this version does not have that; remove it to start`);
+}
+
+/** Says which options change nothing here. */
+export function notesOnIdleOptions(settings: Settings): readonly string[] {
+  const changed = options.filter((option) => !isSameValue(settings.value(option.name), option.default));
+  const idle = changed.filter((option) => option.class === "no-effect");
+  const details = changed.filter((option) => option.isDetail && !(option.isSecret && isTheSecret(option, settings)));
+  const names = (found: readonly Option[]): string => found.map((option) => option.name).join(", ");
+  return [
+    ...(idle.length === 0 ? [] : [`These options have no effect here: ${names(idle)}`]),
+    ...(details.length === 0 ? [] : [`These options belong to parts that are not built yet, and have no effect: ${names(details)}`]),
+  ];
+}
+
+function refusalsOf(option: Option, settings: Settings): readonly string[] {
+  const { value, origin } = settings.get(option.name);
+  const shown = option.isSecret || typeof value === "boolean" ? "" : `=${showValue(option, value)}`;
+  if (option.class === "works") {
+    const part = option.notBuiltPart?.(value, settings);
+    if (part !== undefined) return [`${origin} asks for ${part}`];
+    const items = isList(value) ? value : typeof value === "string" ? [value] : [];
+    return items.flatMap((item) => {
+      const part = option.notBuiltValues?.[item];
+      return part === undefined ? [] : [`${origin}=${item} asks for ${part}`];
+    });
+  }
+  const isHarmless =
+    option.class === "no-effect" ||
+    option.isDetail ||
+    option.deprecated ||
+    [option.default, ...(option.off ?? [])].some((off) => isSameValue(off, value));
+  if (isHarmless || option.isRefused?.(value, settings) === false) return [];
+  return [`${origin}${shown} asks for ${option.part}`];
+}
+
+/** AnyCable's --print-config writes the secret wherever it serves as the default. */
+function isTheSecret(option: Option, settings: Settings): boolean {
+  return settings.value(option.name) === settings.value("secret");
+}

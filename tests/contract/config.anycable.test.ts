@@ -1,0 +1,140 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { normalFlag, optionByFlag } from "../../src/config/schema.ts";
+import { anycableFlags, anycableProFlags } from "../fixtures/config/anycable-flags.ts";
+import { load, loadToml } from "../fixtures/config/load.ts";
+
+function printed(name: string): string {
+  return readFileSync(new URL(`../fixtures/config/${name}.toml`, import.meta.url), "utf8");
+}
+
+describe("flags of AnyCable", () => {
+  it.each([...anycableFlags, ...anycableProFlags])("knows --%s", (flag) => {
+    expect(optionByFlag.get(normalFlag(flag))?.isOwn).toBeUndefined();
+    expect(optionByFlag.has(normalFlag(flag))).toBe(true);
+  });
+
+  it("are all of them", () => {
+    expect(anycableFlags).toHaveLength(140);
+    // 23, one of them with a second, misspelt name.
+    expect(anycableProFlags).toHaveLength(24);
+  });
+});
+
+describe("what AnyCable's --print-config says", () => {
+  it("is the same configuration as none, when nothing was set", () => {
+    const { config, warnings, notes } = loadToml(printed("anycable-default"));
+    const { config: ours } = load({});
+    // The file names a Redis, as if somebody had asked for it.
+    expect(config).toEqual({ ...ours, redis: { ...ours.redis, isRequired: true } });
+    expect([...warnings, ...notes]).toEqual([]);
+  });
+
+  it("loads with many options set", () => {
+    const { config, warnings, notes } = loadToml(printed("anycable-many"));
+    expect(config).toMatchObject({
+      server: {
+        host: "0.0.0.0",
+        port: 3334,
+        allowedOrigins: ["*.example.io", "example.com:3000"],
+        maxConnections: 10,
+        isAuthSkipped: true,
+        shutdownTimeoutMs: 10_000,
+        nodeId: "n1",
+      },
+      broadcast: { adapters: ["redis", "http"], http: { listen: "main", path: "/pub", key: "bk", cors: true }, redisChannel: "ch" },
+      redis: { url: "redis://:pw@cache:6380/2", tlsVerify: true, isRequired: true },
+      rpc: {
+        implementation: "grpc",
+        host: "dns:///rpc:50051",
+        concurrency: 60,
+        requestTimeoutMs: 500,
+        commandTimeoutMs: 4000,
+        proxyHeaders: ["cookie", "x-api"],
+        proxyCookies: ["a", "b"],
+        tls: { verify: true },
+        maxReceiveBytes: 1000,
+        maxSendBytes: 2000,
+      },
+      disconnect: { mode: "always", ratePerSecond: 50, backlog: 100 },
+      websocket: { paths: ["/cable", "/ws"], maxMessageBytes: 1024, writeTimeoutMs: 3000, maxPendingBytes: 5000 },
+      pings: { intervalMs: 5000, timestampPrecision: "ms", pongTimeoutMs: 6000 },
+      streams: { isPublic: true },
+      logging: { level: "warn", format: "json" },
+      metrics: { httpPath: "/metrics", listen: { host: "127.0.0.1", port: 9464 }, tags: { dc: "eu", env: "prod" } },
+    });
+    expect(warnings).toEqual([expect.stringContaining("pub/sub between nodes is not built yet")]);
+    expect(notes).toEqual([
+      expect.stringMatching(/^These options have no effect here: .*hub_gopool_size.*redis_disable_cache.*read_buffer_size/u),
+      expect.stringMatching(/^These options belong to parts that are not built yet.*history_limit.*jwt_param.*sse_path/u),
+    ]);
+  });
+
+  it("is no reason to refuse the secret that AnyCable copies into parts that are not built", () => {
+    const { config, notes } = loadToml(
+      'secret = "qwerty"\n[jwt]\nsecret = "qwerty"\n[streams]\nsecret = "qwerty"\n[pusher]\nsecret = "qwerty"\n',
+    );
+    expect(config.broadcast.http.key).toBeDefined();
+    expect(notes).toEqual([]);
+  });
+
+  it("may hold the key for broadcasts under its old name alone", () => {
+    const { config } = loadToml('secret = "none"\nbroadcast_key = "none"\n[http_broadcast]\nport = 8080\nsecret = "old"\n');
+    expect(config.broadcast.http).toMatchObject({ key: "old", listen: "main" });
+  });
+
+  it("may name Redis for pub/sub, which AnyCable chooses by itself", () => {
+    expect(() => loadToml('pubsub_adapter = "redis"\n[redis]\nurl = "redis://cache"\n')).not.toThrow();
+    expect(() => loadToml('pubsub_adapter = "redis"\n')).toThrow(
+      "pubsub_adapter in /app/ropeway.toml=redis asks for pub/sub between nodes",
+    );
+    expect(() => load({ argv: ["--pubsub=redis"], env: { REDIS_URL: "redis://cache" } })).toThrow("--pubsub=redis asks for");
+  });
+
+  it("names the metrics' path as AnyCable prints it, and as it reads it", () => {
+    expect(loadToml('[metrics]\nhttp = "/m"\n').config.metrics.httpPath).toBe("/m");
+    expect(loadToml('[metrics]\nhttp_path = "/m"\n').config.metrics.httpPath).toBe("/m");
+  });
+
+  it("does not look at the case of keys, as AnyCable's parser does not", () => {
+    expect(loadToml("[Server]\nPort = 9001\n[disconnector]\nRate = 7\n").config).toMatchObject({
+      server: { port: 9001 },
+      disconnect: { ratePerSecond: 7 },
+    });
+  });
+});
+
+describe("where AnyCable's configuration goes wrong", () => {
+  it("paths and headers of the file are not overwritten by the defaults of the flags", () => {
+    const { config } = loadToml('[ws]\npaths = ["/ws"]\n[rpc]\nproxy_headers = ["x-token"]\n');
+    expect(config.websocket.paths).toEqual(["/ws"]);
+    expect(config.rpc.proxyHeaders).toEqual(["x-token"]);
+  });
+
+  it("ws_max_pending_size has a variable, and the file's value stands", () => {
+    expect(load({ env: { ANYCABLE_WS_MAX_PENDING_SIZE: "5000" } }).config.websocket.maxPendingBytes).toBe(5000);
+    expect(loadToml("[ws]\nmax_pending_size = 6000\n").config.websocket.maxPendingBytes).toBe(6000);
+  });
+
+  it("enable_native_ping means what it says", () => {
+    expect(loadToml("[app]\nenable_native_ping = true\n").config.pings.isNative).toBe(true);
+    expect(loadToml("[app]\nenable_native_ping = false\n").config.pings.isNative).toBe(false);
+  });
+
+  it("the secret `none` is no secret to derive keys from", () => {
+    const { config } = load({ argv: ["--secret=none"] });
+    expect(config.broadcast.http).toMatchObject({ key: undefined, listen: { host: "localhost", port: 8090 } });
+  });
+
+  it("a trailing comma is no item", () => {
+    expect(load({ argv: ["--allowed_origins=example.io,, ", "--path=/cable,"] }).config).toMatchObject({
+      server: { allowedOrigins: ["example.io"] },
+      websocket: { paths: ["/cable"] },
+    });
+  });
+
+  it("a rate above 1000, and 0, are rates", () => {
+    expect(load({ argv: ["--disconnect_rate=5000"] }).config.disconnect.ratePerSecond).toBe(5000);
+    expect(load({ argv: ["--disconnect_rate=0"] }).config.disconnect.ratePerSecond).toBe(0);
+  });
+});
