@@ -5,7 +5,7 @@ import { counters, histograms, type CounterName, type GaugeName, type HistogramN
  */
 export interface Metrics {
   readonly counters: Record<CounterName, number>;
-  /** Read when asked for; each part registers its own. A gauge that nobody registered reads 0. */
+  /** Read when asked for; each part registers its own, those of the process are there already. One that nobody registered reads 0. */
   readonly gauges: Partial<Record<GaugeName, () => number>>;
   readonly histograms: Readonly<Record<HistogramName, Histogram>>;
 }
@@ -33,9 +33,13 @@ export class Histogram {
 export function createMetrics(): Metrics {
   return {
     counters: Object.fromEntries(Object.keys(counters).map((name) => [name, 0])) as Record<CounterName, number>,
-    gauges: {},
-    histograms: Object.fromEntries(
-      Object.entries(histograms).map(([name, { buckets }]) => [name, new Histogram(buckets)]),
-    ) as Record<HistogramName, Histogram>,
+    gauges: {
+      mem_sys_bytes: () => process.memoryUsage.rss(),
+      goroutines_num: () => process.getActiveResourcesInfo().length,
+    },
+    histograms: Object.fromEntries(Object.entries(histograms).map(([name, { buckets }]) => [name, new Histogram(buckets)])) as Record<
+      HistogramName,
+      Histogram
+    >,
   };
 }

@@ -1,0 +1,68 @@
+// The servers that tests run against for real. On Debian, as root, missing ones are installed; elsewhere it is said what to install.
+
+import { accessSync, constants, existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { run, Stop } from "./toolbox.mjs";
+
+const services = [
+  { programs: ["redis-server"], variable: undefined, apt: "redis-server", brew: "brew install redis" },
+  {
+    programs: ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"],
+    variable: "CHROMIUM_PATH",
+    apt: "chromium",
+    brew: 'export CHROMIUM_PATH="/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"   (or any Chromium)',
+  },
+];
+
+/** @throws {Stop} when a service is missing and can't be installed here; the message says how to get it. */
+export async function ensureServices() {
+  const missing = services.filter((service) => !isThere(service));
+  if (missing.length === 0) return;
+  const packages = missing.map(({ apt }) => apt);
+  const names = missing.map(({ programs }) => programs[0]).join(" and ");
+  if (process.platform === "darwin") throw new Stop([`The tests need ${names}:`, ...missing.map(({ brew }) => `  ${brew}`)].join("\n"));
+  if (!existsSync("/etc/debian_version")) throw new Stop(`The tests need ${names} on the PATH.${chromiumHint(missing)}`);
+  if (process.getuid?.() !== 0) {
+    throw new Stop(
+      `The tests need ${names}:\n  sudo apt-get update && sudo apt-get install -y ${packages.join(" ")}${chromiumHint(missing)}`,
+    );
+  }
+  await install(packages);
+  const stillMissing = missing.filter((service) => !isThere(service));
+  if (stillMissing.length > 0) {
+    throw new Stop(`apt-get did not bring ${stillMissing.map(({ programs }) => programs[0]).join(" and ")}.${chromiumHint(stillMissing)}`);
+  }
+}
+
+async function install(packages) {
+  console.log(`Installing ${packages.join(" and ")}`);
+  // RUNLEVEL=1 keeps Debian from starting the daemon: tests start their own.
+  const env = { DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };
+  // One broken source must not keep us from the others: whether it worked shows in the install.
+  await run("apt-get", ["update"], { env });
+  const code = await run("apt-get", ["install", "-y", "--no-install-recommends", ...packages], { env });
+  if (code !== 0) throw new Stop(`apt-get install ${packages.join(" ")} failed; what it printed says why.`);
+}
+
+function isThere({ programs, variable }) {
+  const given = variable && process.env[variable];
+  if (given) {
+    if (isExecutable(given)) return true;
+    throw new Stop(`${variable} is ${given}, which can't be executed.`);
+  }
+  const folders = [...(process.env["PATH"] ?? "").split(delimiter).filter(Boolean), "/usr/bin"];
+  return programs.some((program) => folders.some((folder) => isExecutable(join(folder, program))));
+}
+
+function isExecutable(path) {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function chromiumHint(missing) {
+  return missing.some(({ variable }) => variable) ? "\nA Chromium in another place is named in CHROMIUM_PATH." : "";
+}

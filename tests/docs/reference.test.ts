@@ -1,0 +1,47 @@
+// The pages of docs/reference say what the code says. `npm run docs` writes them.
+
+import { describe, expect, it } from "vitest";
+import { renderCloseCodes } from "../../scripts/reference/close-codes.ts";
+import { renderErrors } from "../../scripts/reference/errors.ts";
+import { messagesIn, renderLogs } from "../../scripts/reference/logs.ts";
+import { renderMetrics } from "../../scripts/reference/metrics.ts";
+import { renderOptions } from "../../scripts/reference/options.ts";
+import { filesUnder } from "../support/repository.ts";
+
+describe("docs/reference", () => {
+  it.each([
+    ["options", renderOptions],
+    ["metrics", renderMetrics],
+    ["errors", renderErrors],
+    ["close-codes", renderCloseCodes],
+    ["logs", () => renderLogs(sources())],
+  ])("%s.md is what the code says", async (name, render) => {
+    await expect(render()).toMatchFileSnapshot(`../../docs/reference/${name}.md`);
+  });
+});
+
+function sources(): ReadonlyMap<string, string> {
+  return new Map([...filesUnder("src", ".ts")].map(([path, text]) => [path.replace("src/", ""), text]));
+}
+
+describe("the list of log messages", () => {
+  it("finds messages in every form of call", () => {
+    const source = `
+      logger.info("plain");
+      this.#logger.warn(what === "else" ? "is back" : "is there", { a: "not this" });
+      context.logger.error(\`at \${address(a, { b: 1 })}:\${port}\`, fields);
+      logger.info(
+        "with, comma (and brackets)",
+      );
+      logger.debug("not for the list");
+      logger.warn(note);
+      console.error("not a logger");`;
+    expect(messagesIn("rpc/grpc.ts", source)).toEqual([
+      { level: "info", text: "plain", part: "rpc" },
+      { level: "warn", text: "is back", part: "rpc" },
+      { level: "warn", text: "is there", part: "rpc" },
+      { level: "error", text: "at …:…", part: "rpc" },
+      { level: "info", text: "with, comma (and brackets)", part: "rpc" },
+    ]);
+  });
+});
