@@ -43,6 +43,16 @@ export function acceptBroadcasts(parts: {
 function passInOrder<Item>(items: readonly Item[], pass: (item: Item) => Promise<void> | void): Promise<void> | void {
   for (let at = 0; at < items.length; at++) {
     const pending = pass(items[at]!);
-    if (pending) return pending.then(() => passInOrder(items.slice(at + 1), pass));
+    if (pending) return passTheRest(items, at + 1, pending, pass);
   }
+}
+
+async function passTheRest<Item>(
+  items: readonly Item[],
+  from: number,
+  pending: Promise<void>,
+  pass: (item: Item) => Promise<void> | void,
+): Promise<void> {
+  await pending;
+  for (let at = from; at < items.length; at++) await pass(items[at]!);
 }
