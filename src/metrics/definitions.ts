@@ -37,7 +37,7 @@ export const gauges = {
 
 export const histograms = {
   rpc_duration_seconds: {
-    help: "From the first attempt of an RPC call to its answer, waiting for a slot and retries included (Ropeway's own)",
+    help: "From the beginning of an RPC call to its end, waiting for a slot and retries included (Ropeway's own)",
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
   },
   publication_delivery_seconds: {

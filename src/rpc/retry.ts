@@ -1,0 +1,57 @@
+import type { Clock } from "../clock.ts";
+import { CableError } from "../errors.ts";
+import type { Metrics } from "../metrics/metrics.ts";
+import { around, type Call } from "./around.ts";
+import type { Controller, ControllerErrorCode } from "./controller.ts";
+
+export interface RetryOptions {
+  readonly clock: Clock;
+  /** At least 0, less than 1. Spreads the attempts of many clients. */
+  readonly random: () => number;
+  readonly metrics: Metrics;
+}
+
+/** First pause after each failure that may pass, as AnyCable has it. It doubles as long as the failure stays the same. */
+const firstPauseMs: Partial<Record<ControllerErrorCode, number>> = { "rpc.unavailable": 100, "rpc.exhausted": 10 };
+const MAX_PAUSE_MS = 5_000;
+
+/**
+ * Makes a call again while the application can't be reached or has no capacity, until the signal fires: put a time limit around it. The
+ * application may have carried out an attempt whose answer was lost, so it can see a command twice, as with AnyCable.
+ */
+export function retrying(controller: Controller, options: RetryOptions): Controller {
+  return around(controller, async <Answer>(call: Call<Answer>, signal: AbortSignal) => {
+    let kind: string | undefined;
+    let pauseMs = 0;
+    for (;;) {
+      try {
+        return await call(signal);
+      } catch (error) {
+        const firstMs = error instanceof CableError ? firstPauseMs[error.code as ControllerErrorCode] : undefined;
+        if (firstMs === undefined) throw error;
+        const { code } = error as CableError;
+        pauseMs = code === kind ? Math.min(2 * pauseMs, MAX_PAUSE_MS) : firstMs;
+        kind = code;
+        // A fifth up or down.
+        await pause(options.clock, pauseMs * (0.8 + 0.4 * options.random()), signal, error as CableError);
+        options.metrics.counters.rpc_retries_total++;
+      }
+    }
+  });
+}
+
+/** Rejects with `rpc.canceled` when the signal fires; `why` is what the pause was for. */
+function pause(clock: Clock, delayMs: number, signal: AbortSignal, why: CableError): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const giveUp = (): void => {
+      timer.cancel();
+      reject(new CableError("rpc.canceled", `the call was given up before another attempt; the last one: ${why.message}`, { cause: why }));
+    };
+    const timer = clock.after(delayMs, () => {
+      signal.removeEventListener("abort", giveUp);
+      resolve();
+    });
+    if (signal.aborted) giveUp();
+    else signal.addEventListener("abort", giveUp, { once: true });
+  });
+}

@@ -1,0 +1,36 @@
+import type { Clock } from "../clock.ts";
+import { CableError } from "../errors.ts";
+import { around, type Call } from "./around.ts";
+import type { Controller } from "./controller.ts";
+
+export interface TimeLimitOptions {
+  readonly clock: Clock;
+  /** Longest time for a call, milliseconds; more than 0. */
+  readonly limitMs: number;
+  /** The option that sets it, for the error. */
+  readonly option: string;
+}
+
+/** Gives a call up when it takes too long: it rejects with `rpc.timeout`, which says what it was waiting for. */
+export function timeLimited(controller: Controller, { clock, limitMs, option }: TimeLimitOptions): Controller {
+  return around(controller, async <Answer>(call: Call<Answer>, signal: AbortSignal) => {
+    const limit = new AbortController();
+    const follow = (): void => limit.abort();
+    let isOver = false;
+    const timer = clock.after(limitMs, () => {
+      isOver = true;
+      limit.abort();
+    });
+    if (signal.aborted) follow();
+    else signal.addEventListener("abort", follow);
+    try {
+      return await call(limit.signal);
+    } catch (error) {
+      if (!isOver || !(error instanceof CableError) || error.code !== "rpc.canceled") throw error;
+      throw new CableError("rpc.timeout", `no answer within the ${limitMs} ms of ${option}; ${error.message}`, { cause: error });
+    } finally {
+      timer.cancel();
+      signal.removeEventListener("abort", follow);
+    }
+  });
+}
