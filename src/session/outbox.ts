@@ -6,6 +6,12 @@ import type { Run } from "./run.ts";
 /** Written before the end of the turn when this much has come together, so that one turn's burst can't pile up in memory. */
 const FLUSH_AT_BYTES = 256 * 1024;
 
+/** Whose outbox it is. */
+export interface OutboxOwner {
+  /** A write is unfinished from now on, until Outbox.drained. */
+  stalled(): void;
+}
+
 /**
  * What waits to be written to one connection. While the last write is unfinished nothing new is handed to the network: it collects
  * here, where it can be counted and dropped.
@@ -14,14 +20,16 @@ export class Outbox {
   readonly #connection: Connection;
   readonly #flusher: Flusher;
   readonly #metrics: Metrics;
+  readonly #owner: OutboxOwner;
   #run: Run | undefined;
   #isMarked = false;
   #isStalled = false;
 
-  constructor(connection: Connection, flusher: Flusher, metrics: Metrics) {
+  constructor(connection: Connection, flusher: Flusher, metrics: Metrics, owner: OutboxOwner) {
     this.#connection = connection;
     this.#flusher = flusher;
     this.#metrics = metrics;
+    this.#owner = owner;
   }
 
   /** Bytes that came while the last write was unfinished. */
@@ -34,7 +42,7 @@ export class Outbox {
     return this.#isStalled;
   }
 
-  /** Adds a frame; returns false when that write showed, this moment, that the network doesn't keep up. */
+  /** Adds a frame, to be written at the end of the turn at the latest. */
   push(frame: Frame): void {
     const run = (this.#run ?? this.#flusher.emptyRun).next(frame);
     this.#run = run;
@@ -55,7 +63,9 @@ export class Outbox {
     this.#run = undefined;
     this.#metrics.counters.server_msg_total += run.length;
     this.#metrics.counters.data_sent_total += run.payloadBytes;
-    this.#isStalled = !this.#connection.write(run.chunks());
+    if (this.#connection.write(run.chunks())) return;
+    this.#isStalled = true;
+    this.#owner.stalled();
   }
 
   /** The network has taken the last write. */

@@ -6,11 +6,11 @@ import type { Metrics } from "../metrics/metrics.ts";
 import type { ClientCommand, ServerMessage } from "../protocols/messages.ts";
 import type { Payload } from "../protocols/protocol.ts";
 import type { ClientEnv, Connection, ConnectionListener, Ending, Frame } from "../transports/transport.ts";
-import { CommandQueue } from "./command-queue.ts";
 import type { Encoding } from "./encoding.ts";
 import type { Flusher } from "./flusher.ts";
 import type { Heartbeat } from "./heartbeat.ts";
-import { Outbox } from "./outbox.ts";
+import { Inbox, type InboxOwner } from "./inbox.ts";
+import { Outbox, type OutboxOwner } from "./outbox.ts";
 import type { Pings } from "./pings.ts";
 import { EMPTY_STATE, merge, type Subscription } from "./subscriptions.ts";
 import type { TimerWheel, WheelEntry } from "./timer-wheel.ts";
@@ -58,7 +58,7 @@ export interface SessionHandler {
 type SessionState = "opening" | "open" | "closing" | "closed";
 
 /** One connected client. */
-export class Session implements ConnectionListener, WheelEntry {
+export class Session implements ConnectionListener, WheelEntry, InboxOwner, OutboxOwner {
   readonly sid: string;
   readonly encoding: Encoding;
   readonly env: ClientEnv;
@@ -74,13 +74,11 @@ export class Session implements ConnectionListener, WheelEntry {
   #closing: Closing | undefined;
   #malformedInARow = 0;
   #faults = 0;
-  #isBusy = true;
-  #isPaused = false;
   #writeDeadlineMs = Infinity;
-  #waiting: CommandQueue | undefined;
   #abort: AbortController | undefined;
   readonly #connection: Connection;
   readonly #context: SessionContext;
+  readonly #inbox: Inbox;
   readonly #outbox: Outbox;
   readonly #heartbeat: Heartbeat;
 
@@ -95,7 +93,8 @@ export class Session implements ConnectionListener, WheelEntry {
     this.encoding = identity.encoding;
     this.env = identity.env;
     this.#heartbeat = identity.heartbeat;
-    this.#outbox = new Outbox(connection, context.flusher, context.metrics);
+    this.#inbox = new Inbox(connection, this);
+    this.#outbox = new Outbox(connection, context.flusher, context.metrics, this);
   }
 
   get isOpen(): boolean {
@@ -122,8 +121,7 @@ export class Session implements ConnectionListener, WheelEntry {
     this.wantsDisconnect = wantsDisconnect;
     this.#heartbeat.start(this.#context.clock.monotonicMs(), this.#context.random());
     this.#scheduleNext();
-    this.#isBusy = false;
-    this.#work();
+    this.#inbox.open();
   }
 
   /** Sends a message to this client alone. */
@@ -143,7 +141,6 @@ export class Session implements ConnectionListener, WheelEntry {
       return;
     }
     this.#outbox.push(frame);
-    if (this.#outbox.isStalled) this.#awaitDrain();
   }
 
   /** Runs a call that is of no use once the session ends: its signal fires then. */
@@ -164,6 +161,8 @@ export class Session implements ConnectionListener, WheelEntry {
     this.#leave("closing");
     this.#closing = closing;
     this.#context.logger.debug("session closing", { sid: this.sid, code: closing.code, reason: closing.notice?.reason ?? closing.text });
+    // A write that was unfinished before gets its time anew, for the goodbye.
+    if (this.#outbox.isStalled) this.stalled();
     this.#outbox.flush();
     this.#closeOnceFlushed();
   }
@@ -192,11 +191,9 @@ export class Session implements ConnectionListener, WheelEntry {
     counters.client_msg_total++;
     // A pong has said all it has to say by being there.
     if (command.command === "pong") return;
-    if (this.#isBusy) {
-      this.#enqueue(command, bytes);
-    } else {
-      this.#execute(command);
-    }
+    this.#inbox.take(command, bytes);
+    // It can't answer pings while nobody listens.
+    if (this.#inbox.isPaused) this.#heartbeat.alive();
   }
 
   alive(): void {
@@ -206,8 +203,7 @@ export class Session implements ConnectionListener, WheelEntry {
   drained(): void {
     this.#writeDeadlineMs = Infinity;
     this.#outbox.drained();
-    if (this.#closing) this.#closeOnceFlushed();
-    else if (this.#outbox.isStalled) this.#awaitDrain();
+    this.#closeOnceFlushed();
   }
 
   closed(ending: Ending): void {
@@ -219,6 +215,24 @@ export class Session implements ConnectionListener, WheelEntry {
     else this.#leave("closed");
     this.#context.wheel.cancel(this);
     this.#context.handler.gone(this);
+  }
+
+  // What its parts tell.
+
+  execute(command: ClientCommand): Promise<void> | void {
+    return this.#context.handler.command(this, command);
+  }
+
+  failed(error: unknown): void {
+    this.#context.logger.error("command failed by a fault of the server", { sid: this.sid, error });
+    this.close(closings.internal);
+  }
+
+  stalled(): void {
+    const { writeTimeoutMs } = this.#context;
+    if (writeTimeoutMs === 0) return;
+    this.#writeDeadlineMs = this.#context.clock.monotonicMs() + writeTimeoutMs;
+    this.#scheduleNext();
   }
 
   // What time tells.
@@ -250,19 +264,12 @@ export class Session implements ConnectionListener, WheelEntry {
     if (!this.#outbox.isStalled) this.#outbox.push(pings.frame(this.encoding, timestamp));
     if (this.#context.nativePings) this.#connection.ping();
     this.#heartbeat.pinged(nowMs, timestamp);
-    if (this.#isPaused) this.#heartbeat.alive();
+    if (this.#inbox.isPaused) this.#heartbeat.alive();
   }
 
   #scheduleNext(): void {
     const atMs = Math.min(this.#heartbeat.nextPingAtMs, this.#heartbeat.pongDeadlineMs, this.#writeDeadlineMs);
     if (atMs !== Infinity) this.#context.wheel.schedule(this, atMs);
-  }
-
-  #awaitDrain(): void {
-    const { writeTimeoutMs } = this.#context;
-    if (writeTimeoutMs === 0 || this.#writeDeadlineMs !== Infinity) return;
-    this.#writeDeadlineMs = this.#context.clock.monotonicMs() + writeTimeoutMs;
-    this.#scheduleNext();
   }
 
   #tooSlow(): void {
@@ -278,12 +285,9 @@ export class Session implements ConnectionListener, WheelEntry {
   #closeOnceFlushed(): void {
     const closing = this.#closing;
     if (!closing) return;
-    if (this.#outbox.isStalled) {
-      this.#awaitDrain();
-    } else {
-      this.#closing = undefined;
-      this.#connection.close(closing.code, closing.text);
-    }
+    if (this.#outbox.isStalled) return;
+    this.#closing = undefined;
+    this.#connection.close(closing.code, closing.text);
   }
 
   /** The end of being served, whatever led to it. */
@@ -293,12 +297,7 @@ export class Session implements ConnectionListener, WheelEntry {
     this.#heartbeat.stop();
     this.#writeDeadlineMs = Infinity;
     this.#context.wheel.cancel(this);
-    this.#waiting = undefined;
-    if (this.#isPaused) {
-      // The goodbye of the peer is behind what it has sent already.
-      this.#isPaused = false;
-      this.#connection.resume();
-    }
+    this.#inbox.close();
     this.#abort?.abort();
     this.#context.handler.ended(this, wasOpen);
   }
@@ -310,51 +309,5 @@ export class Session implements ConnectionListener, WheelEntry {
     if (this.fault()) this.#context.logger.warn("malformed message from a client", fields);
     else this.#context.logger.debug("malformed message from a client", fields);
     if (this.#malformedInARow >= MOST_MALFORMED_IN_A_ROW) this.close(closings.malformed);
-  }
-
-  #enqueue(command: ClientCommand, bytes: number): void {
-    this.#waiting ??= new CommandQueue();
-    this.#waiting.push(command, bytes);
-    if (this.#waiting.isFull && !this.#isPaused) {
-      this.#isPaused = true;
-      // It can't answer pings while nobody listens.
-      this.#heartbeat.alive();
-      this.#connection.pause();
-    }
-  }
-
-  #execute(command: ClientCommand): void {
-    const pending = this.#context.handler.command(this, command);
-    if (pending === undefined) return;
-    this.#isBusy = true;
-    void this.#resume(pending);
-  }
-
-  async #resume(pending: Promise<void>): Promise<void> {
-    try {
-      await pending;
-    } catch (error) {
-      // The handler promises not to fail; if it does, the fault is ours and ends here.
-      this.#context.logger.error("command failed by a fault of the server", { sid: this.sid, error });
-      this.close(closings.internal);
-    }
-    this.#isBusy = false;
-    this.#work();
-  }
-
-  /** Carries out what waits, until a command has to be waited for. */
-  #work(): void {
-    while (!this.#isBusy && this.#waiting !== undefined) {
-      const command = this.#waiting.shift();
-      if (command === undefined) {
-        this.#waiting = undefined;
-      } else {
-        this.#execute(command);
-      }
-      if (this.#isPaused && (this.#waiting === undefined || this.#waiting.isHalfEmpty)) {
-        this.#isPaused = false;
-        this.#connection.resume();
-      }
-    }
   }
 }
