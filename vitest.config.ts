@@ -9,6 +9,10 @@ const config: ViteUserConfig = defineConfig({
     testTimeout: 15_000,
     hookTimeout: 30_000,
     teardownTimeout: 5_000,
+    // Its release imports folders, which Node.js does not do.
+    server: { deps: { inline: ["@anycable/serverless-js"] } },
+    // Of `expect.poll`: patience for a loaded machine. What comes in time is not waited for any longer.
+    expect: { poll: { timeout: 5_000 } },
   },
 });
 

@@ -29,7 +29,7 @@ export async function serve(
   for (const note of notes) logger.info(note);
   for (const warning of warnings) logger.warn(warning);
 
-  const assembly = await assemble(config, { logger, clock, version, phase: () => phase });
+  const assembly = await assemble(config, { logger, clock, version, nodeId, phase: () => phase });
   endOnFault(logger);
   await startAll(assembly.services);
   phase = "running";
@@ -53,7 +53,8 @@ export async function serve(
 /** Lines that scripts written for AnyCable wait for. */
 function announce(config: Config, { main }: Assembly, logger: Logger): void {
   const host = config.server.host.includes(":") ? `[${config.server.host}]` : config.server.host || "0.0.0.0";
-  for (const path of config.websocket.paths) logger.info(`Handle WebSocket connections at http://${host}:${main.port}${path}`);
+  const scheme = config.server.tls ? "https" : "http";
+  for (const path of config.websocket.paths) logger.info(`Handle WebSocket connections at ${scheme}://${host}:${main.port}${path}`);
   logger.info(
     config.rpc.implementation === "none" ? "RPC is off: there is no application to ask" : `RPC controller initialized: ${config.rpc.host}`,
   );
@@ -68,6 +69,8 @@ function onSignal(logger: Logger, stop: () => Promise<void>): void {
       process.exit(1);
     }
     isStopping = true;
+    // With the connections goes what kept the process alive: none of our timers does, and there are calls to be made again and waited for.
+    setInterval(() => {}, 60_000);
     logger.info("Shutting down", { signal });
     void stop().then(() => process.exit(0));
   };

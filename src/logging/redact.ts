@@ -18,10 +18,12 @@ const urlCredentials = /\b([a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/?#]{0,2048}@/gi;
 const queryParameter = /([?&;]([\w.~%[\]-]{1,64})=)([^&;#\s"'<>]+)/g;
 const bearer = /\b(bearer\s+)[\w.~+/=-]{4,}/gi;
 const jwt = /\beyJ[\w-]{4,}\.[\w-]+\.[\w-]*/g;
+/** Of a signed stream name: without it the name opens nothing. */
+const signature = /--[0-9a-f]{64}\b/g;
 
 /**
  * The second line of defence: nobody is to log a secret, and when it happens all the same, these forms are masked: credentials in URLs,
- * query parameters with a telling name (`jid=`, `token=`), bearer tokens, JWTs.
+ * query parameters with a telling name (`jid=`, `token=`), bearer tokens, JWTs, signatures of stream names.
  */
 export function redactText(text: string): string {
   let safe = text.length > maxSearched ? text.slice(0, maxSearched) : text;
@@ -31,7 +33,7 @@ export function redactText(text: string): string {
       isSecretName(decoded(name)) ? `${start}${redacted}` : whole,
     );
   }
-  return safe.replaceAll(bearer, `$1${redacted}`).replaceAll(jwt, redacted);
+  return safe.replaceAll(bearer, `$1${redacted}`).replaceAll(jwt, redacted).replaceAll(signature, `--${redacted}`);
 }
 
 /** `%6Aid` is read as `jid` by whoever receives it, so it is one. */

@@ -6,6 +6,12 @@ import { vi } from "vitest";
 
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
+// Whatever happens to the tests, no server outlives them.
+const running = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
 export type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string };
 
 /** A Ropeway process of the built package, as an operator would start it. */
@@ -20,6 +26,8 @@ export class Ropeway {
   constructor(flags: readonly string[], env: Readonly<Record<string, string>> = {}) {
     const { PATH = "" } = process.env;
     this.process = spawn(process.execPath, [MAIN, ...flags], { env: { PATH, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+    running.add(this.process);
+    this.process.once("exit", () => running.delete(this.process));
     for (const stream of [this.process.stdout!, this.process.stderr!]) {
       createInterface(stream).on("line", (line) => {
         if (line.startsWith("{")) this.log.push(JSON.parse(line) as LogLine);

@@ -71,6 +71,7 @@ describe("text", () => {
     ["/cable?access_token=x;id=3", "/cable?access_token=[redacted];id=3"],
     ["authorization: Bearer abcd.efg-h", "authorization: Bearer [redacted]"],
     ["got eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln!", "got [redacted]!"],
+    [`{"signed_stream_name":"ImEi--${"0f".repeat(32)}"}`, '{"signed_stream_name":"ImEi--[redacted]"}'],
   ])("%s", (text, safe) => expect(redactText(text)).toBe(safe));
 
   it.each(["http://host:8080/cable", "mail a@b.c", "/cable?id=1&stream=a%zz=b", "http://host/path?mail=a@b.c"])("leaves %s alone", (text) =>

@@ -73,3 +73,20 @@ it("goes on working while nobody reads, in bounded memory, and tells how many li
   expect(lines.length + Number(dropped)).toBe(20_000);
   for (const line of lines) expect(() => void JSON.parse(line)).not.toThrow();
 });
+
+it.each([
+  ["has gone", (child: ChildProcess) => child.stdout!.destroy()],
+  ["is stuck", () => {}],
+])("lets the process end when its reader %s", async (_how, leave) => {
+  const child = start(`
+    process.send("ready");
+    process.on("message", () => {
+      for (let n = 0; n < 1_000; n++) logger.info("line".repeat(100), { n });
+      setImmediate(() => process.exit(3));
+    });`);
+  expect(await once(child, "message")).toEqual(["ready", undefined]);
+  leave(child);
+  const exit = once(child, "exit");
+  child.send("go");
+  expect(await exit).toEqual([3, null]);
+});
