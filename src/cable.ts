@@ -8,6 +8,8 @@ import type { CommandContext } from "./commands/context.ts";
 import { disconnect, type DisconnectMode } from "./commands/disconnect.ts";
 import { dispatch } from "./commands/dispatch.ts";
 import { Hub } from "./hub/hub.ts";
+import type { AddressLimits } from "./limits/address-limits.ts";
+import { isUnlimited, Meter, type Rates } from "./limits/meter.ts";
 import type { Service } from "./lifecycle.ts";
 import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics/metrics.ts";
@@ -23,6 +25,7 @@ import { Pings } from "./session/pings.ts";
 import { Session, type SessionContext } from "./session/session.ts";
 import { Sessions } from "./session/sessions.ts";
 import { TimerWheel } from "./session/timer-wheel.ts";
+import { untraced, type Tracing } from "./tracing/tracing.ts";
 import type { Accept, ClientEnv, Handshake } from "./transports/transport.ts";
 
 /** Everything that a cable is made of. Each part is a port; who implements it is decided by whoever assembles the server. */
@@ -49,10 +52,16 @@ export interface CableParts {
   readonly heartbeat: HeartbeatOptions;
   /** Most subscriptions of one connection. */
   readonly maxSubscriptions: number;
+  /** What one connection may send per second. */
+  readonly rates: Rates;
+  /** What all connections of an address may do together; undefined = anything. */
+  readonly addressLimits: AddressLimits | undefined;
   /** Bytes that may wait for a client before it counts as too slow; 0 = any. */
   readonly maxPendingBytes: number;
   /** How long a write may take; 0 = for ever. */
   readonly writeTimeoutMs: number;
+  /** Default: nobody keeps a record of where time goes. */
+  readonly tracing?: Tracing | undefined;
 }
 
 /** The cable: sessions, commands, hub and publications joined. Transports hand it their connections. */
@@ -63,9 +72,11 @@ export interface Cable {
 }
 
 export function createCable(parts: CableParts): Cable {
-  const { clock, logger, metrics, pubsub } = parts;
+  const { clock, logger, metrics, tracing = untraced } = parts;
+  const pubsub = tracing.pubsub(parts.pubsub);
   const flusher = new Flusher(clock, metrics);
   const hub = new Hub(pubsub, flusher, metrics);
+  const delivery = tracing.delivery(hub);
   const sessions = new Sessions();
   const encodingOf = encodings();
   const context: CommandContext = {
@@ -77,8 +88,10 @@ export function createCable(parts: CableParts): Cable {
     identities: parts.identities,
     findLocalChannel: findLocalChannelAmong(parts.localChannels),
     publish: (publication) => pubsub.publish(publication),
+    onFailure: tracing.commandFailed,
     maxSubscriptions: parts.maxSubscriptions,
   };
+  const openSession = tracing.openSession((session, handshake) => connect(context, session, handshake));
   const ending = {
     hub,
     disconnectMode: parts.disconnectMode,
@@ -96,13 +109,20 @@ export function createCable(parts: CableParts): Cable {
     writeTimeoutMs: parts.writeTimeoutMs,
     nativePings: parts.heartbeat.nativePings,
     handler: {
-      command: (session, command) => dispatch(context, session, command),
+      command: tracing.carryOut((session, command) => dispatch(context, session, command)),
       ended(session, wasOpen) {
         if (wasOpen) disconnect(ending, session);
       },
-      gone: (session) => sessions.delete(session),
+      gone(session) {
+        sessions.delete(session);
+        if (session.address !== undefined) parts.addressLimits?.leave(session.address);
+      },
     },
   };
+
+  const isMetered = !isUnlimited(parts.rates) || parts.addressLimits !== undefined;
+  const meterOf = ({ remoteAddress }: Handshake): Meter | undefined =>
+    isMetered ? new Meter(parts.rates, clock.monotonicMs(), parts.addressLimits?.enter(remoteAddress)) : undefined;
 
   const accept: Accept = (connection, handshake) => {
     const encoding = encodingOf(parts.protocolNamed(handshake.protocol), connection.framing);
@@ -112,23 +132,25 @@ export function createCable(parts: CableParts): Cable {
       encoding,
       env: parts.clientEnv(handshake),
       heartbeat: new Heartbeat(options, encoding.protocol.answersPings || options.nativePings),
+      meter: meterOf(handshake),
+      address: parts.addressLimits && handshake.remoteAddress,
     });
     sessions.add(session);
     if (ignored.length > 0) logger.warn("query parameters ignored: not understood", { sid: session.sid, params: ignored.join(",") });
     if (logger.isDebug) {
       logger.debug("session opening", { sid: session.sid, request_id: handshake.header("x-request-id"), protocol: encoding.protocol.name });
     }
-    void connect(context, session, handshake);
+    void openSession(session, handshake);
     return session;
   };
 
-  const broadcasts = acceptBroadcasts({ pubsub, local: hub, clock, metrics, logger });
+  const broadcasts = acceptBroadcasts({ pubsub, local: delivery, clock, metrics, logger });
   return {
     accept,
     services: [
       { name: "rpc", start: async () => parts.controller.start?.(), stop: async () => parts.controller.stop?.() },
       parts.disconnects,
-      { name: `pubsub ${pubsub.name}`, start: () => pubsub.start(hub), stop: () => pubsub.stop() },
+      { name: `pubsub ${pubsub.name}`, start: () => pubsub.start(delivery), stop: () => pubsub.stop() },
       {
         name: "sessions",
         stop(deadline) {

@@ -1,12 +1,18 @@
 /** @module The parts of Ropeway, for embedding. Adapters of the ports are chosen by whoever assembles a server. */
-export { createCable, type Cable, type CableParts } from "./server.ts";
+export { createServer, type Server, type ServerParts } from "./server.ts";
+export {
+  inProcessController,
+  type CommandVerdict,
+  type ConnectVerdict,
+  type InProcessApplication,
+} from "./rpc/in-process.ts";
 export { systemClock, type Clock, type Timer } from "./clock.ts";
 export { closings, transportCloseCodes, type Closing, type ClosingName } from "./close-codes.ts";
 export { CableError, errorCodes, type ErrorCode } from "./errors.ts";
 export { startAll, stopAll, type Service } from "./lifecycle.ts";
 export { silentLogger, type Logger, type LogFields } from "./logger.ts";
 export { createMetrics, type Metrics } from "./metrics/metrics.ts";
-export type { Accept, ClientEnv, Connection, ConnectionListener, Ending, Frame, Framing, Handshake } from "./transports/transport.ts";
+export type { Accept, ClientEnv, Connection, ConnectionListener, Ending, Frame, Framing, Handshake, Transport } from "./transports/transport.ts";
 export type { Payload, Protocol } from "./protocols/protocol.ts";
 export type { ClientCommand, ServerMessage } from "./protocols/messages.ts";
 export type { Identity, IdentityAnswer } from "./auth/identity.ts";

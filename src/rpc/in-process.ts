@@ -1,0 +1,90 @@
+import { CableError, messageOf } from "../errors.ts";
+import type { CommandAnswer, CommandRequest, ConnectAnswer, ConnectRequest, Controller, DisconnectRequest, State } from "./controller.ts";
+
+/** An application in this very process. What a handler leaves out of its answer has its default; a handler that throws is a broken call. */
+export interface InProcessApplication {
+  /** Who is it? Without this handler nobody may connect, unless an identity says so. */
+  connect?(request: ConnectRequest, signal: AbortSignal): Answer<ConnectVerdict>;
+  /** `subscribe`, `unsubscribe` and `message`. */
+  command(request: CommandRequest, signal: AbortSignal): Answer<CommandVerdict | undefined>;
+  /** The client has gone. */
+  disconnect?(request: DisconnectRequest): Answer<void>;
+}
+
+type Answer<Value> = Value | Promise<Value>;
+
+/** `transmissions` are messages to the client, sent as JSON; by default a `welcome`, or a `disconnect` that says unauthorized. */
+export type ConnectVerdict =
+  | { readonly status: "accepted"; readonly identifiers: string; readonly transmissions?: readonly unknown[]; readonly cstate?: State }
+  | { readonly status: "rejected"; readonly transmissions?: readonly unknown[] };
+
+export interface CommandVerdict {
+  /** Default `accepted`. */
+  readonly status?: "accepted" | "rejected";
+  /** Streams that the subscription hears from now on. */
+  readonly streams?: readonly string[];
+  readonly stoppedStreams?: readonly string[];
+  readonly stopAllStreams?: boolean;
+  /** Messages of the channel to this client: each is sent as `{"identifier":…,"message":…}`. */
+  readonly messages?: readonly unknown[];
+  readonly cstate?: State;
+  readonly istate?: State;
+  /** End the connection. */
+  readonly disconnect?: boolean;
+}
+
+/**
+ * Asks functions instead of a server. The protocol's own messages are made here: the welcome, `confirm_subscription` and
+ * `reject_subscription`, which remote applications send themselves.
+ */
+export function inProcessController(application: InProcessApplication): Controller {
+  return {
+    needsEnv: true,
+    connect: (request, signal) =>
+      guarded(async () => connectAnswer(request, (await application.connect?.(request, signal)) ?? { status: "rejected" })),
+    command: (request, signal) => guarded(async () => commandAnswer(request, (await application.command(request, signal)) ?? {})),
+    disconnect: (request) => guarded(async () => application.disconnect?.(request)),
+  };
+}
+
+async function guarded<Value>(call: () => Promise<Value>): Promise<Value> {
+  try {
+    return await call();
+  } catch (error) {
+    if (error instanceof CableError) throw error;
+    throw new CableError("rpc.failed", `the application failed: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function connectAnswer({ sid }: ConnectRequest, verdict: ConnectVerdict): ConnectAnswer {
+  if (verdict.status === "rejected") {
+    const notice = { type: "disconnect", reason: "unauthorized", reconnect: false };
+    return { status: "rejected", transmissions: (verdict.transmissions ?? [notice]).map((message) => JSON.stringify(message)) };
+  }
+  return {
+    status: "accepted",
+    identifiers: verdict.identifiers,
+    transmissions: (verdict.transmissions ?? [{ type: "welcome", sid }]).map((message) => JSON.stringify(message)),
+    cstate: verdict.cstate ?? NO_STATE,
+  };
+}
+
+function commandAnswer({ command, identifier }: CommandRequest, verdict: CommandVerdict): CommandAnswer {
+  const { status = "accepted" } = verdict;
+  const messages = (verdict.messages ?? []).map((message) => JSON.stringify({ identifier, message }));
+  const verdicts = { accepted: "confirm_subscription", rejected: "reject_subscription" };
+  const told = command === "subscribe" ? [JSON.stringify({ type: verdicts[status], identifier })] : [];
+  return {
+    status,
+    disconnect: verdict.disconnect ?? false,
+    stopAllStreams: verdict.stopAllStreams ?? false,
+    stoppedStreams: verdict.stoppedStreams ?? [],
+    streams: verdict.streams ?? [],
+    transmissions: [...told, ...messages],
+    cstate: verdict.cstate ?? NO_STATE,
+    istate: verdict.istate ?? NO_STATE,
+    presence: undefined,
+  };
+}
+
+const NO_STATE: State = new Map();
