@@ -5,14 +5,19 @@ import type { Handshake } from "../transports/transport.ts";
  * knows decides, and when none does the application is asked.
  */
 export interface Identity {
-  /** MUST NOT throw: credentials that can't be read are rejected. */
-  identify(handshake: Handshake, sid: string): IdentityAnswer;
+  /**
+   * MUST NOT throw or reject: credentials that can't be read are rejected. Answers at once where it can; a promise MUST settle within
+   * seconds, whatever it waits for, because the client waits as long. Secrets and tokens MUST NOT come back in `why`.
+   */
+  identify(handshake: Handshake, sid: string): IdentityAnswer | Promise<IdentityAnswer>;
 }
 
 export type IdentityAnswer =
   /** `identifiers` is what the application would have returned from its Connect call. */
   | { readonly status: "accepted"; readonly identifiers: string }
-  /** `reason` goes into the disconnect notice. */
-  | { readonly status: "rejected"; readonly reason: "unauthorized" }
+  /** `reason` goes into the disconnect notice, `why` into the log. The client is told not to come back with the same credentials. */
+  | { readonly status: "rejected"; readonly reason: "unauthorized" | "token_expired"; readonly why: string }
   /** Nothing here speaks for or against the client. */
-  | { readonly status: "unknown" };
+  | { readonly status: "unknown" }
+  /** There are credentials, but they can't be judged now: the client may try again later. `why` is for the log. */
+  | { readonly status: "unavailable"; readonly why: string };

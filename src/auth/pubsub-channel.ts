@@ -1,20 +1,45 @@
-import type { LocalChannel } from "./channels.ts";
+import type { LocalChannel, LocalChannelAnswer } from "./channels.ts";
+import { nameVerifier } from "./message-verifier.ts";
 
-/**
- * The `$pubsub` channel: a client subscribes to a stream by its name, without the application.
- *
- * @param options.name channel name; AnyCable's is `$pubsub`
- * @param options.publicStreams whether streams may be named in the open (`stream_name`). Everyone who can connect can then hear, and
- *   whisper to, every stream whose name they know.
- */
-export function pubsubChannel(options: { readonly name: string; readonly publicStreams: boolean }): LocalChannel {
+export interface PubsubChannelOptions {
+  /** Channel name; AnyCable's is `$pubsub`. */
+  readonly name: string;
+  /**
+   * Whether streams may be named in the open (`stream_name`). Everyone who can connect can then hear, and whisper to, every stream whose
+   * name they know.
+   */
+  readonly publicStreams: boolean;
+  /** What names are signed with (`signed_stream_name`); see nameVerifier. Empty: none is accepted. */
+  readonly secrets: readonly string[];
+  /** Whether clients may whisper in signed streams too. */
+  readonly whisperInSigned: boolean;
+}
+
+/** A client subscribes to a stream by its name, without the application. Of two names the signed one counts. */
+export function pubsubChannel({ name, publicStreams, secrets, whisperInSigned }: PubsubChannelOptions): LocalChannel {
+  const verify = secrets.length === 0 ? undefined : nameVerifier(secrets);
+
+  function subscribeSigned(signed: unknown): LocalChannelAnswer {
+    if (verify === undefined) return rejected("signed streams are off: no secret verifies them (see streams_secret)");
+    if (typeof signed !== "string") return rejected("signed_stream_name must be a string");
+    const verified = verify(signed);
+    if ("why" in verified) return rejected(`signed_stream_name is not accepted: ${verified.why}`);
+    const { stream } = verified;
+    return { status: "accepted", stream, whisperStream: whisperInSigned ? stream : undefined };
+  }
+
   return {
-    channel: options.name,
+    channel: name,
     subscribe({ stream_name: stream, signed_stream_name: signed }) {
-      if (signed !== undefined) return { status: "rejected", why: "signed streams are not available: no secret verifies them" };
-      if (!options.publicStreams) return { status: "rejected", why: "public streams are off (see public_streams)" };
-      if (typeof stream !== "string" || stream === "") return { status: "rejected", why: "stream_name must be a string that is not empty" };
+      // Clients that fill in both keys leave the other one empty.
+      if (signed !== undefined && signed !== null && signed !== "") return subscribeSigned(signed);
+      if (!publicStreams) return rejected("public streams are off (see public_streams)");
+      if (typeof stream !== "string" || stream === "") return rejected("stream_name must be a string that is not empty");
       return { status: "accepted", stream, whisperStream: stream };
     },
   };
+}
+
+function rejected(why: string): LocalChannelAnswer {
+  return { status: "rejected", why };
 }

@@ -1,3 +1,4 @@
+import type { IdentityAnswer } from "../auth/identity.ts";
 import { closings } from "../close-codes.ts";
 import { CableError, messageOf } from "../errors.ts";
 import type { ConnectAnswer } from "../rpc/controller.ts";
@@ -7,20 +8,38 @@ import type { CommandContext } from "./context.ts";
 
 /** Finds out who the client is: from the handshake alone if that says it, else by asking the application. Never rejects. */
 export async function connect(context: CommandContext, session: Session, handshake: Handshake): Promise<void> {
-  for (const identity of context.identities) {
-    const answer = identity.identify(handshake, session.sid);
-    if (answer.status === "unknown") continue;
-    if (answer.status === "rejected") {
-      refused(context, session);
-      session.close({ ...closings.unauthorized, notice: { reason: answer.reason, reconnect: false } });
-      return;
+  try {
+    for (const identity of context.identities) {
+      let answer = identity.identify(handshake, session.sid);
+      // Whoever can answer at once does so in this turn: a crowd that reconnects would pay for every promise.
+      if (answer instanceof Promise) answer = await answer;
+      if (!session.isOpening) return;
+      if (answer.status !== "unknown") return decide(context, session, answer);
     }
-    // The application never heard of this client, so it need not hear of its end.
-    session.send({ type: "welcome", sid: session.sid });
-    accept(context, session, answer.identifiers, false);
+  } catch (error) {
+    context.logger.error("connection refused by a fault of the server", { sid: session.sid, error });
+    session.close(closings.internal);
     return;
   }
   await ask(context, session);
+}
+
+function decide(context: CommandContext, session: Session, answer: Exclude<IdentityAnswer, { readonly status: "unknown" }>): void {
+  switch (answer.status) {
+    case "accepted":
+      // The application never heard of this client, so it need not hear of its end.
+      session.send({ type: "welcome", sid: session.sid });
+      accept(context, session, answer.identifiers, false);
+      return;
+    case "rejected":
+      refused(context, session, answer.why);
+      session.close(answer.reason === "token_expired" ? closings.tokenExpired : closings.unauthorized);
+      return;
+    case "unavailable":
+      context.logger.debug("connection refused", { sid: session.sid, why: answer.why });
+      session.close(closings.authError);
+      return;
+  }
 }
 
 async function ask(context: CommandContext, session: Session): Promise<void> {
@@ -37,7 +56,7 @@ async function ask(context: CommandContext, session: Session): Promise<void> {
   if (!session.isOpening) return;
   for (const json of answer.transmissions) session.send({ type: "transmission", json });
   if (answer.status === "rejected") {
-    refused(context, session);
+    refused(context, session, "the application said no");
     session.close(closings.authRejected);
     return;
   }
@@ -52,7 +71,7 @@ function accept(context: CommandContext, session: Session, identifiers: string, 
   session.open(wantsDisconnect);
 }
 
-function refused(context: CommandContext, session: Session): void {
+function refused(context: CommandContext, session: Session, why: string): void {
   context.metrics.counters.failed_auths_total++;
-  context.logger.debug("connection refused", { sid: session.sid });
+  context.logger.debug("connection refused", { sid: session.sid, why });
 }

@@ -19,6 +19,8 @@ export interface CommandContext {
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly clock: Clock;
+  /** Hears of every command that failed, while it still counts as being carried out. */
+  readonly onFailure?: ((error: unknown) => void) | undefined;
   /** Most subscriptions of one connection. */
   readonly maxSubscriptions: number;
 }

@@ -51,6 +51,7 @@ function failed(context: CommandContext, session: Session, command: ClientComman
   // Nobody waits for what the client itself gave up.
   if (error instanceof CableError && error.code === "rpc.canceled") return;
   context.metrics.counters.failed_client_msg_total++;
+  context.onFailure?.(error);
   const fields = {
     sid: session.sid,
     command: command.command,

@@ -1,0 +1,8 @@
+import { noauthIdentity } from "../../src/auth/noauth.ts";
+import { handshakeOf } from "../support/handshake.ts";
+import { identityContract } from "./identity.contract.ts";
+
+identityContract("noauth", async () => ({
+  identity: noauthIdentity,
+  accepted: { handshake: handshakeOf(), identifiers: (sid) => JSON.stringify({ sid }) },
+}));
