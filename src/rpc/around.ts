@@ -18,7 +18,7 @@ export function around(controller: Controller, run: Around): Controller {
 }
 
 /** What is not a call passes through; what the controller lacks stays absent. */
-function controllerLife(controller: Controller): Pick<Controller, "start" | "stop" | "isReachable"> {
+export function controllerLife(controller: Controller): Pick<Controller, "start" | "stop" | "isReachable"> {
   return {
     ...(controller.start && { start: () => controller.start!() }),
     ...(controller.stop && { stop: () => controller.stop!() }),

@@ -1,3 +1,4 @@
+import type { TraceContext } from "../internal/trace-context.ts";
 import type { ClientEnv } from "../transports/transport.ts";
 
 export type { ClientEnv };
@@ -35,17 +36,20 @@ export type ControllerErrorCode =
   | "rpc.invalid_answer"
   | "rpc.failed";
 
+/** What all requests have. */
+interface AnyRequest {
+  readonly sid: string;
+  readonly env: ClientEnv;
+  /** The span that makes the call, for the application's own to follow. Absent = nobody keeps a record. */
+  readonly trace?: TraceContext;
+}
+
 /** State that the application keeps with us between its calls. Keys and values are the application's own. */
 export type State = ReadonlyMap<string, string>;
 
-export interface ConnectRequest {
-  readonly sid: string;
-  readonly env: ClientEnv;
-}
+export type ConnectRequest = AnyRequest;
 
-export interface CommandRequest {
-  readonly sid: string;
-  readonly env: ClientEnv;
+export interface CommandRequest extends AnyRequest {
   readonly command: "subscribe" | "unsubscribe" | "message";
   /** The subscription's identifier, byte for byte as the client sent it. */
   readonly identifier: string;
@@ -59,9 +63,7 @@ export interface CommandRequest {
   readonly istate: State;
 }
 
-export interface DisconnectRequest {
-  readonly sid: string;
-  readonly env: ClientEnv;
+export interface DisconnectRequest extends AnyRequest {
   readonly connectionIdentifiers: string;
   /** Identifiers of the subscriptions that the client had. */
   readonly subscriptions: readonly string[];

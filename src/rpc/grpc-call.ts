@@ -1,5 +1,6 @@
 import { Metadata, status as grpcStatus, type experimental, type StatusObject } from "@grpc/grpc-js";
 import { CableError, messageOf } from "../errors.ts";
+import type { TraceContext } from "../internal/trace-context.ts";
 
 /** What a call is made from. */
 export interface UnaryCallOptions<Answer> {
@@ -129,7 +130,7 @@ function errorOf({ code, details }: StatusObject): CableError {
 }
 
 /** Metadata of a call. @throws {CableError} `rpc.failed` when the sid can't travel in a header. */
-export function callMetadata(sid: string): Metadata {
+export function callMetadata({ sid, trace }: { readonly sid: string; readonly trace?: TraceContext }): Metadata {
   // Calls wait while no server can be reached: whoever made them decides for how long.
   const metadata = new Metadata({ waitForReady: true });
   try {
@@ -138,5 +139,9 @@ export function callMetadata(sid: string): Metadata {
     throw new CableError("rpc.failed", `the sid can't be sent: ${messageOf(error)}`, { cause: error });
   }
   metadata.set("protov", "v1");
+  if (trace !== undefined) {
+    metadata.set("traceparent", trace.traceparent);
+    if (trace.tracestate !== undefined) metadata.set("tracestate", trace.tracestate);
+  }
   return metadata;
 }

@@ -1,10 +1,9 @@
 import { CableError, messageOf } from "../errors.ts";
+import { readStatus } from "./answer-status.ts";
 import type { ClientEnv, CommandAnswer, CommandRequest, ConnectAnswer, ConnectRequest, DisconnectRequest, State } from "./controller.ts";
 import * as proto from "./generated/rpc.ts";
 
 const NOTHING: State = new Map();
-/** An application's error text is meant for people; a whole page of HTML is not. */
-const MAX_ERROR_LENGTH = 1_000;
 
 export function writeConnect(request: ConnectRequest): Buffer {
   return finish(proto.ConnectionRequest.encode({ env: envOf(request.env, NOTHING, NOTHING) }));
@@ -31,14 +30,14 @@ export function writeDisconnect(request: DisconnectRequest): Buffer {
 export function readConnect(bytes: Uint8Array): ConnectAnswer {
   const answer = decode(proto.ConnectionResponse, bytes);
   const { transmissions } = answer;
-  if (statusOf(answer) === "rejected") return { status: "rejected", transmissions };
+  if (readStatus(answer.status, answer.errorMsg) === "rejected") return { status: "rejected", transmissions };
   return { status: "accepted", identifiers: answer.identifiers, transmissions, cstate: answer.env?.cstate ?? NOTHING };
 }
 
 export function readCommand(bytes: Uint8Array): CommandAnswer {
   const answer = decode(proto.CommandResponse, bytes);
   return {
-    status: statusOf(answer),
+    status: readStatus(answer.status, answer.errorMsg),
     disconnect: answer.disconnect,
     stopAllStreams: answer.stopStreams,
     stoppedStreams: answer.stoppedStreams,
@@ -52,7 +51,8 @@ export function readCommand(bytes: Uint8Array): CommandAnswer {
 
 export function readDisconnect(bytes: Uint8Array): void {
   // A FAILURE says nothing here: the client is gone either way.
-  statusOf(decode(proto.DisconnectResponse, bytes));
+  const { status, errorMsg } = decode(proto.DisconnectResponse, bytes);
+  readStatus(status, errorMsg);
 }
 
 function envOf(env: ClientEnv, cstate: State, istate: State): proto.Env {
@@ -75,20 +75,5 @@ function decode<T>(message: { decode(bytes: Uint8Array): T }, bytes: Uint8Array)
     throw new CableError("rpc.invalid_answer", `the application's answer is not the message it should be: ${messageOf(error)}`, {
       cause: error,
     });
-  }
-}
-
-function statusOf(answer: { readonly status: number; readonly errorMsg: string }): "accepted" | "rejected" {
-  switch (answer.status) {
-    case proto.Status.SUCCESS:
-      return "accepted";
-    case proto.Status.FAILURE:
-      return "rejected";
-    case proto.Status.ERROR: {
-      const why = answer.errorMsg === "" ? "it doesn't say why" : answer.errorMsg.slice(0, MAX_ERROR_LENGTH);
-      throw new CableError("rpc.failed", `the application answered with an error: ${why}`);
-    }
-    default:
-      throw new CableError("rpc.invalid_answer", `the application's answer has the unknown status ${answer.status}`);
   }
 }

@@ -1,8 +1,6 @@
-import { X509Certificate } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { checkServerIdentity, createSecureContext, type PeerCertificate } from "node:tls";
 import { credentials, type ChannelCredentials } from "@grpc/grpc-js";
-import { CableError, messageOf } from "../errors.ts";
+import { readRootCertificates } from "./root-certificates.ts";
 
 export interface GrpcTlsOptions {
   /**
@@ -23,7 +21,7 @@ export interface GrpcTlsOptions {
  * @throws {CableError} `config.unreadable_file`, `config.invalid_value`
  */
 export function tlsCredentials(options: GrpcTlsOptions, hosts: readonly string[]): ChannelCredentials {
-  const ca = options.rootCa === undefined ? undefined : readCertificates(options.rootCa);
+  const ca = options.rootCa === undefined ? undefined : readRootCertificates(options.rootCa);
   const context = createSecureContext({ minVersion: "TLSv1.2", ...(ca !== undefined && { ca }) });
   if (options.verify === false) return credentials.createFromSecureContext(context, { rejectUnauthorized: false });
   return credentials.createFromSecureContext(context, { checkServerIdentity: (_host, certificate) => identityOf(hosts, certificate) });
@@ -32,24 +30,4 @@ export function tlsCredentials(options: GrpcTlsOptions, hosts: readonly string[]
 function identityOf(hosts: readonly string[], certificate: PeerCertificate): Error | undefined {
   const errors = hosts.map((host) => checkServerIdentity(host, certificate));
   return errors.includes(undefined) ? undefined : errors[0];
-}
-
-function readCertificates(rootCa: string): string {
-  const isText = rootCa.includes("-----BEGIN");
-  const where = isText ? "rpc_tls_root_ca" : `rpc_tls_root_ca: "${rootCa}"`;
-  const pem = isText ? rootCa : readText(rootCa);
-  try {
-    new X509Certificate(pem);
-  } catch (error) {
-    throw new CableError("config.invalid_value", `${where} holds no certificate in PEM format (${messageOf(error)})`, { cause: error });
-  }
-  return pem;
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    throw new CableError("config.unreadable_file", `rpc_tls_root_ca: ${messageOf(error)}`, { cause: error });
-  }
 }

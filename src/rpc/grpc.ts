@@ -96,7 +96,7 @@ class GrpcController implements Controller {
     return this.connections.count > 0;
   }
 
-  private async call<Request extends { readonly sid: string }, Answer>(
+  private async call<Request extends ConnectRequest, Answer>(
     path: string,
     request: Request,
     write: (request: Request) => Buffer,
@@ -114,7 +114,7 @@ class GrpcController implements Controller {
       running: this.running,
       signal,
       request: bytes,
-      metadata: callMetadata(request.sid),
+      metadata: callMetadata(request),
       read,
       hindrance: this.hindrance,
     });

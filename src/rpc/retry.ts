@@ -9,6 +9,21 @@ export interface RetryOptions {
   /** At least 0, less than 1. Spreads the attempts of many clients. */
   readonly random: () => number;
   readonly metrics: Metrics;
+  /** How long a call may take with all its attempts, milliseconds, for what is known to last longer. Default: any time. */
+  readonly patienceMs?: number;
+}
+
+/**
+ * `rpc.unavailable`, and known to stay so: nothing is asked before `forMs` milliseconds are over, and a call that can't wait so long fails at
+ * once. `undefined` = for how long is not known.
+ */
+export class UnavailableForNow extends CableError {
+  readonly forMs: number | undefined;
+
+  constructor(message: string, forMs: number | undefined) {
+    super("rpc.unavailable", message);
+    this.forMs = forMs;
+  }
 }
 
 /** First pause after each failure that may pass, as AnyCable has it. It doubles as long as the failure stays the same. */
@@ -20,7 +35,9 @@ const MAX_PAUSE_MS = 5_000;
  * application may have carried out an attempt whose answer was lost, so it can see a command twice, as with AnyCable.
  */
 export function retrying(controller: Controller, options: RetryOptions): Controller {
+  const { clock, patienceMs = Infinity } = options;
   return around(controller, async <Answer>(call: Call<Answer>, signal: AbortSignal) => {
+    const untilMs = clock.monotonicMs() + patienceMs;
     let kind: string | undefined;
     let pauseMs = 0;
     for (;;) {
@@ -30,10 +47,12 @@ export function retrying(controller: Controller, options: RetryOptions): Control
         const firstMs = error instanceof CableError ? firstPauseMs[error.code as ControllerErrorCode] : undefined;
         if (firstMs === undefined) throw error;
         const { code } = error as CableError;
+        const lastsMs = error instanceof UnavailableForNow ? error.forMs : undefined;
+        if (lastsMs !== undefined && clock.monotonicMs() + lastsMs >= untilMs) throw error;
         pauseMs = code === kind ? Math.min(2 * pauseMs, MAX_PAUSE_MS) : firstMs;
         kind = code;
         // A fifth up or down.
-        await pause(options.clock, pauseMs * (0.8 + 0.4 * options.random()), signal, error as CableError);
+        await pause(clock, lastsMs ?? pauseMs * (0.8 + 0.4 * options.random()), signal, error as CableError);
         options.metrics.counters.rpc_retries_total++;
       }
     }
