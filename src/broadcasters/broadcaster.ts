@@ -34,4 +34,6 @@ export interface BroadcasterState {
   readonly sinceMs: number;
   /** Where it connects to, without credentials. */
   readonly target: string;
+  /** Why it is not connected. Strangers may read it. */
+  readonly problem?: string | undefined;
 }

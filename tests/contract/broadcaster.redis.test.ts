@@ -1,46 +1,25 @@
-import { readFileSync } from "node:fs";
-import { createServer, type AddressInfo, type Socket } from "node:net";
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
+import { createServer, type AddressInfo, type Socket } from "node:net";
+import { join } from "node:path";
 import { createClient } from "@redis/client";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import type { Broadcaster } from "../../src/broadcasters/broadcaster.ts";
-import { redisPubsubBroadcaster, type RedisPubsubBroadcasterOptions } from "../../src/broadcasters/redis-pubsub.ts";
-import { systemClock, type Clock } from "../../src/clock.ts";
+import { redisPubsubBroadcaster } from "../../src/broadcasters/redis-pubsub.ts";
 import { silentLogger } from "../../src/logger.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { freePort } from "../support/free-port.ts";
-import { recordedLog, type RecordedLog } from "../support/recorded-log.ts";
+import type { RecordedLog } from "../support/recorded-log.ts";
+import { redisCall } from "../support/redis-client.ts";
+import { impatientClock, listenTo, redisDefaults, stopListening } from "../support/redis-listening.ts";
 import { startRedis, type RedisServer } from "../support/redis-server.ts";
+import { settle } from "../support/settle.ts";
 import { broadcasterContract } from "./broadcaster.contract.ts";
 
-const channel = "__anycable__";
-const base = { channel, tlsVerify: false, isRequired: true, clock: systemClock(), logger: silentLogger };
+const base = { ...redisDefaults, logger: silentLogger };
 
-function pem(name: string): string {
-  return fileURLToPath(new URL(`../fixtures/certs/${name}`, import.meta.url));
-}
-
-/** Its timers run out twenty times too early. */
-function impatientClock(): Clock {
-  const clock = systemClock();
-  return { ...clock, after: (delayMs, task) => clock.after(delayMs / 20, task) };
-}
-
-function attempts(log: RecordedLog): number {
-  return log.lines.filter(({ message }) => message === "Redis is still away").length;
-}
-
-async function publisher(url: string): Promise<{ say(...bodies: string[]): Promise<void>; close(): Promise<void> }> {
-  const client = createClient({ url, socket: url.startsWith("rediss:") ? { tls: true, rejectUnauthorized: false } : {} });
-  client.on("error", () => {});
-  await client.connect();
-  return {
-    async say(...bodies) {
-      await Promise.all(bodies.map((body) => client.publish(channel, body)));
-    },
-    close: async () => client.destroy(),
-  };
+function count(log: RecordedLog, text: string): number {
+  return log.lines.filter(({ message }) => message === text).length;
 }
 
 describe("contract", () => {
@@ -52,14 +31,16 @@ describe("contract", () => {
 
   broadcasterContract("redis pub/sub", async () => {
     const url = `redis://127.0.0.1:${shared.port}`;
-    const { say, close } = await publisher(url);
+    const client = createClient({ url });
+    client.on("error", () => {});
+    await client.connect();
     return {
-      broadcaster: redisPubsubBroadcaster({ ...base, url }),
+      broadcaster: redisPubsubBroadcaster({ ...base, redis: { url } }),
       async publish(...bodies) {
-        await say(...bodies);
+        await Promise.all(bodies.map((body) => client.publish(base.channel, body)));
         return bodies.map(() => "untold");
       },
-      close,
+      close: async () => client.destroy(),
     };
   });
 });
@@ -69,52 +50,30 @@ describe("redis pub/sub broadcaster", () => {
   afterEach(async () => {
     for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
   });
+  stopListening();
 
-  async function redis(options?: Parameters<typeof startRedis>[0]): Promise<RedisServer> {
+  async function redis(options?: Parameters<typeof startRedis>[0]): Promise<RedisServer & { readonly url: string }> {
     const server = await startRedis(options);
     cleanups.push(() => server.kill());
-    return server;
-  }
-
-  async function listening(
-    options: Partial<RedisPubsubBroadcasterOptions> & { url: string },
-  ): Promise<{ broadcaster: Broadcaster; bodies: string[] }> {
-    const broadcaster = redisPubsubBroadcaster({ ...base, ...options });
-    const bodies: string[] = [];
-    await broadcaster.start((body) => void bodies.push(body));
-    cleanups.push(() => broadcaster.stop());
-    return { broadcaster, bodies };
-  }
-
-  async function connected(broadcaster: Broadcaster, isConnected = true): Promise<void> {
-    await vi.waitFor(() => expect(broadcaster.state!().isConnected).toBe(isConnected), { timeout: 10_000, interval: 10 });
-  }
-
-  async function hears(url: string, bodies: string[], ...said: string[]): Promise<void> {
-    const { say, close } = await publisher(url);
-    await say(...said);
-    await close();
-    await vi.waitFor(() => expect(bodies).toEqual(said), { timeout: 5_000 });
-    bodies.length = 0;
+    return { ...server, url: `redis://127.0.0.1:${server.port}` };
   }
 
   it("subscribes again after Redis was killed, as often as that happens, and says so once each time", async () => {
     const server = await redis();
-    const url = `redis://127.0.0.1:${server.port}`;
-    const log = recordedLog();
-    const { broadcaster, bodies } = await listening({ url, logger: log.logger, clock: impatientClock() });
-    await connected(broadcaster);
-    await hears(url, bodies, "one");
+    const listening = await listenTo({ url: server.url }, { clock: impatientClock() });
+    await listening.connected();
+    await listening.hears(server.url, "one");
     for (const body of ["two", "three"]) {
       await server.kill();
-      await connected(broadcaster, false);
-      const before = attempts(log);
-      await vi.waitFor(() => expect(attempts(log)).toBeGreaterThan(before + 1), { timeout: 10_000 });
+      await listening.away();
+      expect(listening.state.problem).toMatch(/closed|ECONN/);
+      const before = count(listening.log, "Redis is still away");
+      await vi.waitFor(() => expect(count(listening.log, "Redis is still away")).toBeGreaterThan(before + 1), { timeout: 10_000 });
       await server.restart();
-      await connected(broadcaster);
-      await hears(url, bodies, body);
+      await listening.connected();
+      await listening.hears(server.url, body);
     }
-    expect(log.messages()).toEqual([
+    expect(listening.log.messages()).toEqual([
       "Taking publications from Redis",
       "Redis is lost; trying to get it back",
       "Redis is back",
@@ -125,116 +84,167 @@ describe("redis pub/sub broadcaster", () => {
 
   it("waits for a Redis that comes later", async () => {
     const port = await freePort();
-    const log = recordedLog();
-    const { broadcaster, bodies } = await listening({ url: `127.0.0.1:${port}`, logger: log.logger });
-    await vi.waitFor(() => expect(log.messages()).toEqual(["Redis can't be reached; trying on"]));
-    expect(broadcaster.state!()).toMatchObject({ isConnected: false, isRequired: true, target: `redis://127.0.0.1:${port}` });
-    await redis({ port });
-    await connected(broadcaster);
-    await hears(`redis://127.0.0.1:${port}`, bodies, "at last");
-    expect(log.messages()).toEqual(["Redis can't be reached; trying on", "Taking publications from Redis"]);
+    const listening = await listenTo({ url: `127.0.0.1:${port}` });
+    await listening.complained(/ECONNREFUSED/);
+    expect(listening.state).toMatchObject({ isConnected: false, isRequired: true, target: `redis://127.0.0.1:${port}` });
+    expect(listening.state.problem).toContain("ECONNREFUSED");
+    const { url } = await redis({ port });
+    await listening.connected();
+    await listening.hears(url, "at last");
+    expect(listening.log.messages()).toEqual(["Redis can't be reached; trying on", "Taking publications from Redis"]);
   });
 
   it("tells a missing default Redis at info, once, and does not make readiness depend on it", async () => {
-    const log = recordedLog();
-    const { broadcaster } = await listening({ url: `redis://localhost:${await freePort()}`, isRequired: false, logger: log.logger });
-    await vi.waitFor(() => expect(log.lines.some(({ message }) => message === "Redis is still away")).toBe(true), { timeout: 5_000 });
+    const { log, state } = await listenTo({ url: `redis://localhost:${await freePort()}` }, { isRequired: false });
+    await vi.waitFor(() => expect(count(log, "Redis is still away")).toBe(1), { timeout: 5_000 });
     const seen = log.lines.filter(({ level }) => level !== "debug");
     expect(seen.map(({ level }) => level)).toEqual(["info"]);
     expect(seen[0]!.fields["error"]).toContain("ECONNREFUSED");
-    expect(broadcaster.state!().isRequired).toBe(false);
+    expect(state.isRequired).toBe(false);
   });
 
-  it("notices a server that is there but silent, and listens again when it answers", async () => {
-    const server = await redis();
-    const url = `redis://127.0.0.1:${server.port}`;
-    const { broadcaster, bodies } = await listening({ url, pingIntervalMs: 50 });
-    await connected(broadcaster);
-    server.freeze();
-    await connected(broadcaster, false);
-    server.thaw();
-    await connected(broadcaster);
-    await hears(url, bodies, "back");
-  });
+  describe("a silent server", () => {
+    const pingIntervalMs = 1_000;
 
-  it("stays connected while nothing is published", async () => {
-    const server = await redis();
-    const log = recordedLog();
-    const { broadcaster } = await listening({ url: `redis://127.0.0.1:${server.port}`, pingIntervalMs: 20, logger: log.logger });
-    await connected(broadcaster);
-    const client = createClient({ url: `redis://127.0.0.1:${server.port}` });
-    client.on("error", () => {});
-    await client.connect();
-    cleanups.push(() => client.destroy());
-    // The server has counted many pings, for longer than the silence that would end the connection.
-    await vi.waitFor(
-      async () => expect(/cmdstat_ping:calls=(\d+)/.exec(await client.info("commandstats"))?.[1]).toSatisfy((n) => Number(n) > 20),
-      {
-        timeout: 10_000,
-      },
-    );
-    expect(log.messages()).toEqual(["Taking publications from Redis"]);
+    it("is given up when it answers none of three pings, and listened to again when it answers", async () => {
+      const server = await redis();
+      const clock = new FakeClock();
+      const listening = await listenTo({ url: server.url }, { clock, pingIntervalMs });
+      await listening.connected();
+      server.freeze();
+      for (const _ of [1, 2]) clock.advance(pingIntervalMs);
+      expect(listening.state.isConnected).toBe(true);
+      clock.advance(pingIntervalMs);
+      await listening.away();
+      expect(listening.state.problem).toBe("it does not answer");
+      server.thaw();
+      clock.advance(250);
+      await listening.connected();
+      await listening.hears(server.url, "back");
+    });
+
+    it("is given up before it has let us in, too", async () => {
+      const server = await redis();
+      const clock = new FakeClock();
+      server.freeze();
+      const listening = await listenTo({ url: server.url, checkIntervalMs: 0 }, { clock, pingIntervalMs });
+      await vi.waitFor(() => expect(clock.pending).toBe(1), 10_000);
+      for (const _ of [1, 2, 3]) clock.advance(pingIntervalMs);
+      await listening.complained(/^it does not answer$/);
+      server.thaw();
+      clock.advance(250);
+      await listening.connected();
+    });
+
+    it("is a fine one as long as it answers pings", async () => {
+      const server = await redis();
+      const clock = new FakeClock();
+      const listening = await listenTo({ url: server.url }, { clock, pingIntervalMs });
+      await listening.connected();
+      for (let pings = 1; pings <= 12; pings++) {
+        clock.advance(pingIntervalMs);
+        await vi.waitFor(async () => {
+          const [stats] = await redisCall(server.url, ["INFO", "commandstats"]);
+          expect(stats).toContain(`cmdstat_ping:calls=${pings},`);
+        }, 10_000);
+      }
+      expect(listening.log.messages()).toEqual(["Taking publications from Redis"]);
+    });
+
+    it("is not what we take it for when it was ourselves who stood still, and nothing of that time is lost", async () => {
+      const server = await redis();
+      const clock = new FakeClock();
+      const listening = await listenTo({ url: server.url }, { clock, pingIntervalMs });
+      await listening.connected();
+      server.freeze();
+      for (const _ of [1, 2]) {
+        clock.advance(pingIntervalMs);
+        await settle();
+      }
+      server.thaw();
+      // Nothing else runs in this process meanwhile: the answers come, and publications, but nobody reads them.
+      execFileSync("redis-cli", ["-p", String(server.port), "-r", "6", "publish", base.channel, "meanwhile"], { stdio: "ignore" });
+      clock.advance(pingIntervalMs);
+      await vi.waitFor(() => expect(listening.bodies).toHaveLength(6), 10_000);
+      expect(listening.log.messages()).toEqual(["Taking publications from Redis"]);
+    });
   });
 
   it("logs in with password or ACL user, and never tells either", async () => {
     const server = await redis({ config: ["--requirepass", "p@ss/w:rd", "--user", "cable", "on", ">acl#secret", "&*", "+@all"] });
-    const log = recordedLog();
-    for (const login of ["", ":wr0ng@"]) {
-      const { broadcaster } = await listening({ url: `redis://${login}127.0.0.1:${server.port}`, logger: log.logger });
-      await vi.waitFor(() => expect(log.lines.some(({ fields }) => /NOAUTH|WRONGPASS/.test(String(fields["error"])))).toBe(true), {
-        timeout: 5_000,
-      });
-      expect(broadcaster.state!().isConnected).toBe(false);
-      await broadcaster.stop();
+    const lines: unknown[] = [];
+    for (const [login, problem] of [
+      ["", "it answered NOAUTH"],
+      [":wr0ng@", "it answered WRONGPASS"],
+      ["cable:wr0ng@", "it answered WRONGPASS"],
+    ]) {
+      const listening = await listenTo({ url: `redis://${login}127.0.0.1:${server.port}` });
+      await listening.complained(/NOAUTH|WRONGPASS/);
+      expect(listening.state).toMatchObject({ isConnected: false, problem });
+      await listening.broadcaster.stop();
+      lines.push(listening.log.lines);
     }
     for (const login of [":p%40ss%2Fw%3Ard@", "cable:acl%23secret@"]) {
       const url = `redis://${login}127.0.0.1:${server.port}/5`;
-      const { broadcaster, bodies } = await listening({ url, logger: log.logger });
-      await connected(broadcaster);
-      await hears(url, bodies, "hello");
-      expect(broadcaster.state!().target).toBe(`redis://127.0.0.1:${server.port}`);
+      const listening = await listenTo({ url });
+      await listening.connected();
+      await listening.hears(url, "hello");
+      expect(listening.state.target).toBe(`redis://127.0.0.1:${server.port}`);
+      lines.push(listening.log.lines);
     }
-    expect(JSON.stringify(log.lines)).not.toMatch(/wr0ng|p@ss|p%40|acl#|acl%23/);
+    expect(JSON.stringify(lines)).not.toMatch(/wr0ng|p@ss|p%40|acl#|acl%23/);
+  });
+
+  it("needs no right but to subscribe, and stays connected with it", async () => {
+    const server = await redis({ config: ["--user", "cable", "on", ">pw", "resetchannels", "&__anycable__", "-@all", "+subscribe"] });
+    const clock = new FakeClock();
+    const listening = await listenTo({ url: `redis://cable:pw@127.0.0.1:${server.port}` }, { clock });
+    await listening.connected();
+    for (let pings = 1; pings <= 5; pings++) {
+      clock.advance(5_000);
+      await vi.waitFor(async () => {
+        const [stats] = await redisCall(server.url, ["INFO", "commandstats"]);
+        expect(stats).toMatch(new RegExp(`cmdstat_ping:calls=0,.*rejected_calls=${pings},`));
+      }, 10_000);
+    }
+    await listening.hears(server.url, "hello");
+    expect(listening.log.messages()).toEqual(["Taking publications from Redis"]);
   });
 
   it("keeps trying when the user may not subscribe, until it may", async () => {
     const server = await redis({ config: ["--user", "cable", "on", ">pw", "resetchannels", "+@all"] });
-    const log = recordedLog();
-    const { broadcaster } = await listening({ url: `redis://cable:pw@127.0.0.1:${server.port}`, logger: log.logger });
-    await vi.waitFor(() => expect(String(log.lines[0]?.fields["error"])).toContain("NOPERM"), { timeout: 5_000 });
-    await server.restart(["--user", "cable", "on", ">pw", "&*", "+@all"]);
-    await connected(broadcaster);
+    const listening = await listenTo({ url: `redis://cable:pw@127.0.0.1:${server.port}` });
+    await listening.complained(/NOPERM/);
+    expect(listening.state.problem).toBe("it answered NOPERM");
+    await server.restart({ config: ["--user", "cable", "on", ">pw", "&*", "+@all"] });
+    await listening.connected();
   });
 
-  describe("TLS", () => {
-    const tls = { certFile: pem("redis-cert.pem"), keyFile: pem("redis-key.pem") };
-
-    it("does not verify unless told to", async () => {
-      const server = await redis({ tls });
-      const url = `rediss://127.0.0.1:${server.port}`;
-      const { broadcaster, bodies } = await listening({ url });
-      await connected(broadcaster);
-      await hears(url, bodies, "encrypted");
-    });
-
-    it("verifies when told to", async () => {
-      const server = await redis({ tls });
-      const log = recordedLog();
-      const url = `rediss://localhost:${server.port}`;
-      const refusing = await listening({ url, tlsVerify: true, logger: log.logger });
-      await vi.waitFor(() => expect(String(log.lines[0]?.fields["error"])).toMatch(/self-signed certificate/), { timeout: 5_000 });
-      expect(refusing.broadcaster.state!().isConnected).toBe(false);
-      const trusting = await listening({ url, tlsVerify: true, tlsFiles: { ca: readFileSync(tls.certFile, "utf8") } });
-      await connected(trusting.broadcaster);
-      await hears(`rediss://127.0.0.1:${server.port}`, trusting.bodies, "verified");
-    });
+  it.each([
+    ["unix://", "?db=3"],
+    ["unix://cable:p%2Fw@", ""],
+    ["redis+unix://", ""],
+    ["", ""],
+  ])("listens at a unix socket named %s/path%s, and finds it again", async (before, after) => {
+    const user = ["--user", "cable", "on", ">p/w", "&*", "+@all"];
+    const server = await redis({ config: ["--unixsocket", "redis.sock", ...user] });
+    const path = join(server.folder, "redis.sock");
+    const listening = await listenTo({ url: `${before}${path}${after}` });
+    await listening.connected();
+    expect(listening.state.target).toBe(`unix://${path}`);
+    const [clients] = (await redisCall(server.url, ["CLIENT", "LIST", "TYPE", "PUBSUB"])) as [string];
+    expect(clients).toContain("laddr=redis.sock:0");
+    expect(clients).toContain(before.includes("cable") ? "user=cable" : "user=default");
+    await server.kill();
+    await listening.away();
+    await server.restart();
+    await listening.connected();
+    await listening.hears(server.url, "hello");
   });
 
-  it("tries the nodes of a list in turn", async () => {
-    const server = await redis();
-    const { broadcaster, bodies } = await listening({ url: `redis://127.0.0.1:${await freePort()},127.0.0.1:${server.port}` });
-    await connected(broadcaster);
-    await hears(`redis://127.0.0.1:${server.port}`, bodies, "from the second");
+  it("says that there is no socket", async () => {
+    const listening = await listenTo({ url: "unix:///nowhere/redis.sock" });
+    await listening.complained(/ENOENT/);
   });
 
   it("backs off from a server that drops every connection, even a subscribed one, and forgets that once one has lasted", async () => {
@@ -244,8 +254,11 @@ describe("redis pub/sub broadcaster", () => {
       sockets.push(socket);
       socket.on("error", () => {});
       socket.on("data", (data) => {
-        if (!/subscribe/i.test(String(data))) return void socket.write("+OK\r\n".repeat(2));
-        const confirmation = `*3\r\n$9\r\nsubscribe\r\n$${channel.length}\r\n${channel}\r\n:1\r\n`;
+        // A server that knows nothing but SUBSCRIBE.
+        for (const [, command] of String(data).matchAll(/\*\d+\r\n\$\d+\r\n(\w+)/g))
+          if (!/subscribe/i.test(command!)) socket.write("-ERR no\r\n");
+        if (!/subscribe/i.test(String(data))) return;
+        const confirmation = `*3\r\n$9\r\nsubscribe\r\n$${base.channel.length}\r\n${base.channel}\r\n:1\r\n`;
         if (drops) socket.end(confirmation);
         else socket.write(confirmation);
       });
@@ -253,10 +266,15 @@ describe("redis pub/sub broadcaster", () => {
     await once(server, "listening");
     cleanups.push(() => void server.close());
     const clock = new FakeClock();
-    const { broadcaster } = await listening({ url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`, clock, random: () => 0 });
+    const url = `redis://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const listening = await listenTo({ url, checkIntervalMs: 0 }, { clock, random: () => 0 });
 
+    let losses = 0;
+    async function lost(): Promise<void> {
+      losses++;
+      await vi.waitFor(() => expect(count(listening.log, "Redis is lost; trying to get it back")).toBe(losses), { timeout: 5_000 });
+    }
     async function expectRetryAfter(waitMs: number): Promise<void> {
-      await vi.waitFor(() => expect(clock.pending).toBe(1), { timeout: 5_000 });
       clock.advance(waitMs - 1);
       expect(clock.pending).toBe(1);
       const before = sockets.length;
@@ -264,59 +282,56 @@ describe("redis pub/sub broadcaster", () => {
       await vi.waitFor(() => expect(sockets.length).toBe(before + 1), { timeout: 5_000 });
     }
 
-    for (const waitMs of [250, 500, 1_000, 2_000, 4_000, 5_000]) await expectRetryAfter(waitMs);
+    for (const waitMs of [250, 500, 1_000, 2_000, 4_000, 5_000]) {
+      await lost();
+      await expectRetryAfter(waitMs);
+    }
+    await lost();
     drops = false;
     await expectRetryAfter(5_000);
-    await connected(broadcaster);
+    await listening.connected();
     clock.advance(4_999);
     sockets.at(-1)!.destroy();
+    await lost();
     await expectRetryAfter(5_000);
-    await connected(broadcaster);
+    await listening.connected();
     clock.advance(5_000);
     sockets.at(-1)!.destroy();
+    await lost();
     await expectRetryAfter(250);
   });
 
   it("leaves nothing behind when it is stopped: connected, while it connects, while it waits", async () => {
     const server = await redis();
-    const url = `redis://127.0.0.1:${server.port}`;
-    const { broadcaster } = await listening({ url });
-    await connected(broadcaster);
-    await broadcaster.stop();
-    expect(broadcaster.state!().isConnected).toBe(false);
-    const connecting = redisPubsubBroadcaster({ ...base, url });
+    const clock = new FakeClock();
+    const listening = await listenTo({ url: server.url }, { clock });
+    await listening.connected();
+    await listening.broadcaster.stop();
+    expect(listening.state.isConnected).toBe(false);
+    const connecting = redisPubsubBroadcaster({ ...base, clock, redis: { url: server.url } });
     await connecting.start(() => {});
     await connecting.stop();
-    const clock = new FakeClock();
-    const waiting = await listening({ url: `redis://127.0.0.1:${await freePort()}`, clock });
-    await vi.waitFor(() => expect(clock.pending).toBe(1));
+    const waiting = await listenTo({ url: `redis://127.0.0.1:${await freePort()}` }, { clock });
+    await waiting.complained(/ECONNREFUSED/);
     await waiting.broadcaster.stop();
     expect(clock.pending).toBe(0);
-    const client = createClient({ url });
-    client.on("error", () => {});
-    await client.connect();
-    cleanups.push(() => client.destroy());
     await vi.waitFor(
-      async () =>
-        expect((await client.sendCommand(["CLIENT", "LIST"])) as string).toSatisfy((list: string) => list.trim().split("\n").length === 1),
-      {
-        timeout: 5_000,
+      async () => {
+        const [list, subscribers] = await redisCall(server.url, ["CLIENT", "LIST"], ["PUBSUB", "NUMSUB", base.channel]);
+        expect((list as string).trim().split("\n")).toHaveLength(1);
+        expect(subscribers).toEqual([base.channel, 0]);
       },
+      { timeout: 5_000 },
     );
-    expect(await client.pubSubNumSub([channel])).toEqual({ [channel]: 0 });
   });
 
   it.each([
-    ["", /empty/],
-    ["http://localhost", /scheme is http/],
-    ["redis://", /can't be read|no host/],
-    ["redis://:secret@host:99999", /can't be read/],
-    ["redis://:sec%ret@host", /stray %/],
-    ["unix:///tmp/redis.sock", /unix socket/],
-  ])("refuses the URL %j without quoting it", (url, why) => {
-    const attempt = (): Broadcaster => redisPubsubBroadcaster({ ...base, url });
+    [{ url: "" }, /redis_url is empty/],
+    [{ url: "redis://:secret@host:99999" }, /redis_url is no URL/],
+    [{ url: "mymaster", sentinels: ["http://:secret@x"] }, /redis_sentinels has the scheme/],
+  ])("refuses the address %j without quoting it", (redis, why) => {
+    const attempt = (): Broadcaster => redisPubsubBroadcaster({ ...base, redis });
     expect(attempt).toThrow(why);
-    expect(attempt).toThrow(/redis_url/);
-    expect(attempt).not.toThrow(/sec%ret|secret/);
+    expect(attempt).not.toThrow(/secret/);
   });
 });

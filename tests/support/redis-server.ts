@@ -1,67 +1,101 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll } from "vitest";
 import { freePort } from "./free-port.ts";
 
+/** Paths of PEM files. */
+export interface RedisTls {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Clients have to show a certificate that it signed. */
+  readonly clientCaFile?: string;
+}
+
 export interface RedisServerOptions {
+  /** 0: none, for a server on a unix socket alone. Default: a free one. */
   readonly port?: number;
   /** Further lines of its configuration, as arguments: `["--requirepass", "secret"]`. */
   readonly config?: readonly string[];
-  /** Listens with TLS instead of plain TCP. Paths of PEM files. */
-  readonly tls?: { readonly certFile: string; readonly keyFile: string };
+  /** Listens with TLS instead of plain TCP. */
+  readonly tls?: RedisTls;
+  /** Makes it a sentinel: the text of its file, which says what it is to watch. */
+  readonly sentinelFile?: string;
 }
 
 /** A real redis-server of this test's own, on 127.0.0.1, without persistence. */
 export interface RedisServer {
   readonly port: number;
+  /** Its directory: for a unix socket, and for what nodes of a cluster remember. */
+  readonly folder: string;
   /** Dies at once, as in a crash; a server that is dead already stays so. */
   kill(): Promise<void>;
   /** Starts again on the same port, empty. */
-  restart(config?: readonly string[]): Promise<void>;
+  restart(change?: Pick<RedisServerOptions, "config" | "tls">): Promise<void>;
   /** Stops answering while its connections stay up, and goes on. */
   freeze(): void;
   thaw(): void;
 }
 
+/** The path of a certificate in tests/fixtures/certs. */
+export function redisPem(name: string): string {
+  return fileURLToPath(new URL(`../fixtures/certs/${name}`, import.meta.url));
+}
+
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
-  const { port = await freePort(), config = [], tls } = options;
-  let running = await launch(port, config, tls);
+  const folder = mkdtempSync(join(tmpdir(), "ropeway-redis-"));
+  folders.add(folder);
+  const [port, first] = await launchOnFreePort(options, folder);
+  let running = first;
+  let current = options;
   return {
     port,
+    folder,
     kill: () => kill(running),
-    async restart(newConfig = config) {
+    async restart(change = {}) {
       await kill(running);
-      running = await launch(port, newConfig, tls);
+      current = { ...current, ...change };
+      running = await launch(current, port, folder);
     },
     freeze: () => void running.kill("SIGSTOP"),
     thaw: () => void running.kill("SIGCONT"),
   };
 }
 
-// Whatever happens to the tests, no server outlives them.
+// Whatever happens to the tests of a file, no server outlives them, and no folder.
 const children = new Set<ChildProcess>();
-process.once("exit", () => {
+const folders = new Set<string>();
+function clear(): void {
   for (const child of children) child.kill("SIGKILL");
-});
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+}
+afterAll(clear);
+process.once("exit", clear);
 
-async function launch(port: number, config: readonly string[], tls: RedisServerOptions["tls"]): Promise<ChildProcess> {
-  const listen =
-    tls === undefined
-      ? ["--port", String(port)]
-      : [
-          "--port",
-          "0",
-          "--tls-port",
-          String(port),
-          "--tls-cert-file",
-          tls.certFile,
-          "--tls-key-file",
-          tls.keyFile,
-          "--tls-auth-clients",
-          "no",
-        ];
-  const args = [...listen, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", tmpdir(), ...config];
-  const child = spawn("redis-server", args, { stdio: ["ignore", "pipe", "inherit"] });
+/** Somebody else may take a port between our asking for a free one and the server's listening. */
+async function launchOnFreePort(options: RedisServerOptions, folder: string): Promise<[number, ChildProcess]> {
+  for (let tries = 1; ; tries++) {
+    const port = options.port ?? (await freePort());
+    try {
+      return [port, await launch(options, port, folder)];
+    } catch (error) {
+      if (options.port !== undefined || tries === 5 || !/already in use/.test(String(error))) throw error;
+    }
+  }
+}
+
+async function launch(options: RedisServerOptions, port: number, folder: string): Promise<ChildProcess> {
+  const { config = [], sentinelFile } = options;
+  const args = [...listenArguments(options, port), "--bind", "127.0.0.1", "--dir", folder];
+  if (sentinelFile === undefined) args.push("--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0");
+  else {
+    writeFileSync(join(folder, "sentinel.conf"), sentinelFile);
+    args.unshift(join(folder, "sentinel.conf"), "--sentinel");
+  }
+  const child = spawn("redis-server", [...args, ...config], { stdio: ["ignore", "pipe", "inherit"] });
   children.add(child);
   child.once("exit", () => children.delete(child));
   let output = "";
@@ -70,10 +104,18 @@ async function launch(port: number, config: readonly string[], tls: RedisServerO
     child.once("exit", () => reject(new Error(`redis-server ${args.join(" ")} ended at once:\n${output}`)));
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       output += text;
-      if (output.includes("Ready to accept connections")) resolve();
+      if (/Ready to accept connections|ready to accept connections at|# \+monitor|Sentinel ID is/.test(output)) resolve();
     });
   });
   return child;
+}
+
+function listenArguments({ tls }: RedisServerOptions, port: number): readonly string[] {
+  if (tls === undefined) return ["--port", String(port)];
+  const { certFile, keyFile, clientCaFile } = tls;
+  const listen = ["--port", "0", "--tls-port", String(port), "--tls-cert-file", certFile, "--tls-key-file", keyFile];
+  const clients = clientCaFile === undefined ? ["no"] : ["yes", "--tls-ca-cert-file", clientCaFile];
+  return [...listen, "--tls-auth-clients", ...clients];
 }
 
 async function kill(child: ChildProcess): Promise<void> {

@@ -1,0 +1,73 @@
+import { vi } from "vitest";
+import { freePort } from "./free-port.ts";
+import { redisCall } from "./redis-client.ts";
+import { startRedis, type RedisServer } from "./redis-server.ts";
+
+export interface RedisCluster {
+  /** Three masters, then a replica of the first. */
+  readonly nodes: readonly RedisServer[];
+  /** Waits until all nodes that are named see a whole cluster, in which the replica follows. */
+  whole(): Promise<void>;
+  kill(): Promise<void>;
+}
+
+export function nodeUrl(node: RedisServer): string {
+  return `redis://127.0.0.1:${node.port}`;
+}
+
+/** A real cluster that takes a node for dead after a second, and goes on with what is left. */
+export async function startCluster(): Promise<RedisCluster> {
+  const busPorts = [await freePort(), await freePort(), await freePort(), await freePort()];
+  const nodes = await Promise.all(
+    busPorts.map((busPort) =>
+      startRedis({
+        config: [
+          "--cluster-enabled yes --cluster-config-file nodes.conf --cluster-node-timeout 1000 --cluster-port",
+          String(busPort),
+          "--cluster-require-full-coverage no --cluster-allow-replica-migration no",
+        ].flatMap((text) => text.split(" ")),
+      }),
+    ),
+  );
+  const [first, ...others] = nodes as [RedisServer, ...RedisServer[]];
+  const firstSlots = [0, 5461, 10_923, 16_384];
+  await Promise.all(
+    nodes
+      .slice(0, 3)
+      .map((node, index) =>
+        redisCall(
+          nodeUrl(node),
+          ["CLUSTER", "ADDSLOTSRANGE", String(firstSlots[index]), String(firstSlots[index + 1]! - 1)],
+          ["CLUSTER", "SET-CONFIG-EPOCH", String(index + 1)],
+        ),
+      ),
+  );
+  await redisCall(
+    nodeUrl(first),
+    ...others.map((node, index) => ["CLUSTER", "MEET", "127.0.0.1", String(node.port), String(busPorts[index + 1])]),
+  );
+  const whole = async (): Promise<void> => {
+    await vi.waitFor(
+      async () => {
+        for (const node of nodes) {
+          const [info, slots] = (await redisCall(nodeUrl(node), ["CLUSTER", "INFO"], ["CLUSTER", "SLOTS"])) as [string, unknown[][]];
+          if (!/cluster_state:ok/.test(info) || !/cluster_known_nodes:4/.test(info)) throw new Error(info);
+          if (slots.length !== 3) throw new Error(`${slots.length} ranges are served`);
+        }
+      },
+      { timeout: 20_000, interval: 50 },
+    );
+  };
+  await whole();
+  const [firstId] = (await redisCall(nodeUrl(first), ["CLUSTER", "MYID"])) as [string];
+  const replica = nodes[3]!;
+  await vi.waitFor(() => redisCall(nodeUrl(replica), ["CLUSTER", "REPLICATE", firstId]), { timeout: 10_000, interval: 50 });
+  await vi.waitFor(
+    async () => {
+      const [info] = (await redisCall(nodeUrl(replica), ["INFO", "replication"])) as [string];
+      if (!info.includes("master_link_status:up")) throw new Error(info);
+    },
+    { timeout: 20_000, interval: 50 },
+  );
+  return { nodes, whole, kill: async () => void (await Promise.all(nodes.map((node) => node.kill()))) };
+}
