@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { createServer as createTlsServer } from "node:https";
+import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { Duplex } from "node:stream";
 import { CableError, messageOf } from "../errors.ts";
 import type { Service } from "../lifecycle.ts";
@@ -10,6 +10,7 @@ import { refuseUpgrade } from "./raw-response.ts";
 import { RouteTable } from "./route-table.ts";
 import type { RequestHandler, Routes, UpgradeHandler } from "./routes.ts";
 import { RunningRequests } from "./running-requests.ts";
+import type { TlsCertificate, TlsPair } from "./tls-certificate.ts";
 
 export interface HttpListenerOptions {
   /** Name or address to listen on. `localhost` is 127.0.0.1, and ::1 where that can be had; empty = every address. */
@@ -19,8 +20,8 @@ export interface HttpListenerOptions {
   readonly logger: Logger;
   /** What the operator calls host and port, for errors. Default `host` and `port`. */
   readonly optionNames?: { readonly host: string; readonly port: string };
-  /** Listens with TLS (1.2 or newer). PEM text. */
-  readonly tls?: { readonly cert: string; readonly key: string };
+  /** Listens with TLS (1.2 or newer) only. */
+  readonly tls?: TlsCertificate | undefined;
   /** Milliseconds from the first byte, or from the connection, until the request's head must be complete. Default 5,000. */
   readonly headersTimeoutMs?: number;
   /** Milliseconds until the whole request, body included, must be there. Default 30,000. Raise it for publishers on very slow lines. */
@@ -120,7 +121,18 @@ class NodeListener implements HttpListener {
       noDelay: true,
     };
     if (tls === undefined) return createServer(options);
-    return createTlsServer({ ...options, ...tls, minVersion: "TLSv1.2", handshakeTimeout: headersTimeoutMs });
+    const server = createTlsServer({
+      ...options,
+      ...secureContext(tls.pair),
+      ALPNProtocols: ["http/1.1"],
+      handshakeTimeout: headersTimeoutMs,
+    });
+    server.once(
+      "close",
+      tls.onReplaced((pair) => server.setSecureContext(secureContext(pair))),
+    );
+    server.on("tlsClientError", (error) => this.#logger.debug("A TLS handshake failed", { error: error.message }));
+    return server;
   }
 
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
@@ -172,6 +184,11 @@ const reasons: Readonly<Record<string, (names: { readonly host: string; readonly
   EADDRNOTAVAIL: ({ host }) => `the address is not one of this machine. Correct the option ${host}`,
   ENOTFOUND: ({ host }) => `the name can't be resolved. Correct the option ${host}`,
 };
+
+/** Node forgets the version when it gets another pair, so both are always named together. */
+function secureContext(pair: TlsPair): Parameters<TlsServer["setSecureContext"]>[0] {
+  return { ...pair, minVersion: "TLSv1.2" };
+}
 
 function answer(response: ServerResponse, status: number, headers: Readonly<Record<string, string>> = {}): void {
   response.writeHead(status, { "content-type": "text/plain", ...headers });

@@ -1,3 +1,4 @@
+import type { Routes } from "../http/routes.ts";
 import type { Payload } from "../protocols/protocol.ts";
 
 /**
@@ -6,12 +7,19 @@ import type { Payload } from "../protocols/protocol.ts";
  */
 export type Accept = (connection: Connection, handshake: Handshake) => ConnectionListener;
 
+export interface Transport {
+  /** Hangs its paths on `routes` and hands every connection that comes to `accept`. */
+  mount(routes: Routes, accept: Accept): void;
+}
+
 /** What the client said when it came. Valid until authentication has ended; sessions copy what they need and let it go. */
 export interface Handshake {
   /** Absolute URL of the request, as the application shall see it. */
   readonly url: string;
   /** Query parameters; of a repeated one the last value. `undefined` when absent. */
   param(name: string): string | undefined;
+  /** Like `param`, but of a repeated one the first value. */
+  firstParam(name: string): string | undefined;
   /** Request header, by lower-case name; repeated ones joined as HTTP does. */
   header(name: string): string | undefined;
   /** The peer's IP address. */

@@ -1,12 +1,15 @@
 import { once } from "node:events";
+import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { connect, type AddressInfo, type Socket } from "node:net";
+import { connect as connectTls, type ConnectionOptions, type TLSSocket } from "node:tls";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { httpListener, type HttpListener, type HttpListenerOptions } from "../../../src/http/listener.ts";
 import { httpListeners } from "../../../src/http/listeners.ts";
 import type { RequestHandler } from "../../../src/http/routes.ts";
+import type { TlsCertificate, TlsPair } from "../../../src/http/tls-certificate.ts";
 import { silentLogger } from "../../../src/logger.ts";
 import { freePort } from "../../support/free-port.ts";
 import { recordedLog } from "../../support/recorded-log.ts";
@@ -60,6 +63,19 @@ describe("paths", () => {
     const refused = dial(listener, get("/there", upgrade));
     await refused.closed;
     expect(refused.text()).toMatch(/^HTTP\/1\.1 404 Not Found\r\nConnection: close\r\n/);
+  });
+
+  it.each(["http://x/here?a=b", "HTTPS://elsewhere:8080/here"])("finds the path of the absolute target %s", async (target) => {
+    const listener = await started({}, (routes) => {
+      routes.request("/here", hello);
+      routes.upgrade("/here", (_, socket) => void socket.end("taken"));
+    });
+    const wire = dial(listener, get(target, "Connection: close\r\n"));
+    await wire.closed;
+    expect(wire.text()).toContain("hello");
+    const upgrading = dial(listener, get(target, upgrade));
+    await upgrading.closed;
+    expect(upgrading.text()).toBe("taken");
   });
 
   it("takes new paths while it runs", async () => {
@@ -132,7 +148,7 @@ describe("what stalls is cut", () => {
   });
 
   it("and a TLS handshake", async () => {
-    const listener = await started({ ...hasty, tls: certificate() });
+    const listener = await started({ ...hasty, tls: replaceable("first") });
     await dial(listener).closed;
   });
 
@@ -351,22 +367,78 @@ describe("addresses", () => {
     expect(other).not.toBe(one);
     expect(listeners.all()).toEqual([one, other]);
   });
+});
 
-  it("speaks TLS", async () => {
-    const tls = certificate();
+describe("TLS", () => {
+  const shake = async (port: number, options: ConnectionOptions = {}): Promise<TLSSocket> => {
+    const socket = connectTls({ host: "127.0.0.1", port, ca: [pair("first").cert, pair("second").cert], ...options });
+    cleanups.push(() => void socket.destroy());
+    await once(socket, "secureConnect");
+    return socket;
+  };
+
+  it("is spoken to requests, also to those that offer an upgrade nobody takes", async () => {
+    const listener = await started({ tls: replaceable("first") }, (routes) => routes.request("/", hello));
+    for (const headers of [{}, { upgrade: "h2c", connection: "upgrade" }]) {
+      const request = httpsRequest({ host: "127.0.0.1", port: listener.port, ca: pair("first").cert, headers }).end();
+      const [response] = (await once(request, "response")) as [NodeJS.ReadableStream];
+      expect(String(await once(response, "data"))).toBe("hello");
+    }
+  });
+
+  it("is 1.2 or newer, carries HTTP/1.1, and a new pair changes neither", async () => {
+    const tls = replaceable("first");
+    const { port } = await started({ tls });
+    for (const name of ["first", "second"]) {
+      tls.replace(name);
+      expect((await shake(port, { maxVersion: "TLSv1.2" })).getProtocol()).toBe("TLSv1.2");
+      expect((await shake(port, { ALPNProtocols: ["h2", "http/1.1"] })).alpnProtocol).toBe("http/1.1");
+      await expect(shake(port, { ALPNProtocols: ["h2"] })).rejects.toThrow(/application protocol/);
+      // The client's library has to be talked into it.
+      const old = { minVersion: "TLSv1", maxVersion: "TLSv1.1", ciphers: "DEFAULT@SECLEVEL=0" } as const;
+      await expect(shake(port, old)).rejects.toThrow(/protocol version/);
+    }
+  });
+
+  it("has the new certificate for new connections once it is replaced, for resumed sessions too, and keeps old connections", async () => {
+    const tls = replaceable("first");
     const listener = await started({ tls }, (routes) => routes.request("/", hello));
-    const request = httpsRequest({
-      host: "127.0.0.1",
-      port: listener.port,
-      ca: tls.cert,
-      headers: { upgrade: "h2c", connection: "upgrade" },
-    }).end();
-    const [response] = (await once(request, "response")) as [NodeJS.ReadableStream];
-    expect(String(await once(response, "data"))).toBe("hello");
+    const before = await shake(listener.port);
+    const [session] = (await once(before, "session")) as [Buffer];
+    tls.replace("second");
+    for (const options of [{}, { session }]) {
+      const after = await shake(listener.port, options);
+      expect(after.getPeerX509Certificate()?.fingerprint256).toBe(new X509Certificate(pair("second").cert).fingerprint256);
+    }
+    before.write(get("/", "Connection: close\r\n"));
+    expect(String(await once(before, "data"))).toContain("hello");
+  });
+
+  it("is the only thing spoken, and what is not TLS costs nobody else anything", async () => {
+    const listener = await started({ tls: replaceable("first") }, (routes) => routes.request("/", hello));
+    const plain = dial(listener, get("/"));
+    await plain.closed;
+    expect(plain.text()).not.toContain("HTTP");
+    (await shake(listener.port)).end(get("/"));
   });
 });
 
-function certificate(): { cert: string; key: string } {
-  const read = (name: string): string => readFileSync(new URL(`../../fixtures/certs/${name}`, import.meta.url), "utf8");
-  return { cert: read("redis-cert.pem"), key: read("redis-key.pem") };
+const fixture = (name: string): string => readFileSync(new URL(`../../fixtures/certs/${name}`, import.meta.url), "utf8");
+
+function pair(name: string): TlsPair {
+  return { cert: fixture(`tls-${name}.pem`), key: fixture(`tls-${name}.key`) };
+}
+
+function replaceable(name: string): TlsCertificate & { replace(name: string): void } {
+  let users: ((pair: TlsPair) => void)[] = [];
+  return {
+    pair: pair(name),
+    onReplaced(use) {
+      users.push(use);
+      return () => (users = users.filter((user) => user !== use));
+    },
+    replace(other) {
+      for (const use of users) use(pair(other));
+    },
+  };
 }
