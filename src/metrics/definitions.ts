@@ -21,6 +21,9 @@ export const counters = {
   rpc_retries_total: "RPC attempts made again",
   rpc_timeout_total: "RPC calls that got no answer in time",
   rpc_canceled_total: "RPC calls given up because the client went away",
+  limited_connects_total: "Connections refused because their address had too many, or made them too fast (Ropeway's own)",
+  limited_clients_total: "Clients disconnected because they sent more than a limit allows (Ropeway's own)",
+  limited_whispers_total: "Whispers dropped because there were more than a limit allows (Ropeway's own)",
   disconnect_calls_dropped_total: "Disconnect calls never made: the queue was full or the shutdown deadline passed (Ropeway's own)",
 } as const;
 
@@ -31,8 +34,24 @@ export const gauges = {
   disconnect_queue_size: "Disconnect calls waiting to be made",
   rpc_pending_num: "RPC calls waiting for a free slot",
   grpc_active_conn_num: "Connections to the application's gRPC servers",
+  rpc_circuit_open: "1 while calls over HTTP fail at once because the application did not answer, else 0 (Ropeway's own)",
   mem_sys_bytes: "Resident memory of the process",
   goroutines_num: "Active handles and requests of the event loop: the nearest thing Node has to goroutines",
+  event_loop_utilization:
+    "Share of the time for which the event loop was busy, 0 to 1, since the reading before (a second ago or more): near 1 a process is at its limit (Ropeway's own)",
+} as const;
+
+/**
+ * Shown only with ANYCABLE_MEMORY_METRICS=1. The names are those of Go's runtime; what they mean here is what V8 and Node have that is
+ * nearest to it.
+ */
+export const memoryGauges = {
+  heap_sys_bytes: "Memory that V8 has reserved for its heap",
+  heap_alloc_total: "Bytes of V8's heap that are in use (a gauge, whatever its name says: it is AnyCable's)",
+  heap_idle_bytes: "Reserved for V8's heap and not in use",
+  heap_released_bytes: "Reserved for V8's heap without physical memory behind it",
+  stack_sys_bytes: "Stack of the main thread; known on Linux only, 0 elsewhere",
+  buffers_bytes: "Buffers outside of V8's heap: what waits for slow clients is here (Ropeway's own)",
 } as const;
 
 export const histograms = {
@@ -47,5 +66,5 @@ export const histograms = {
 } as const;
 
 export type CounterName = keyof typeof counters;
-export type GaugeName = keyof typeof gauges;
+export type GaugeName = keyof typeof gauges | keyof typeof memoryGauges;
 export type HistogramName = keyof typeof histograms;

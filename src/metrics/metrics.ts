@@ -1,4 +1,5 @@
-import { counters, histograms, type CounterName, type GaugeName, type HistogramName } from "./definitions.ts";
+import { counters, histograms, type CounterName, type HistogramName } from "./definitions.ts";
+import { processGauges, type Gauges } from "./process-gauges.ts";
 
 /**
  * The numbers of one server. The hot path only adds to plain fields; exporters read them when somebody asks.
@@ -6,7 +7,7 @@ import { counters, histograms, type CounterName, type GaugeName, type HistogramN
 export interface Metrics {
   readonly counters: Record<CounterName, number>;
   /** Read when asked for; each part registers its own, those of the process are there already. One that nobody registered reads 0. */
-  readonly gauges: Partial<Record<GaugeName, () => number>>;
+  readonly gauges: Gauges;
   readonly histograms: Readonly<Record<HistogramName, Histogram>>;
 }
 
@@ -33,10 +34,7 @@ export class Histogram {
 export function createMetrics(): Metrics {
   return {
     counters: Object.fromEntries(Object.keys(counters).map((name) => [name, 0])) as Record<CounterName, number>,
-    gauges: {
-      mem_sys_bytes: () => process.memoryUsage.rss(),
-      goroutines_num: () => process.getActiveResourcesInfo().length,
-    },
+    gauges: processGauges(),
     histograms: Object.fromEntries(Object.entries(histograms).map(([name, { buckets }]) => [name, new Histogram(buckets)])) as Record<
       HistogramName,
       Histogram

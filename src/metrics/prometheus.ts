@@ -1,7 +1,7 @@
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { CableError } from "../errors.ts";
 import type { RequestHandler } from "../http/routes.ts";
-import { counters, gauges, histograms, type CounterName, type GaugeName, type HistogramName } from "./definitions.ts";
+import { counters, gauges, histograms, memoryGauges, type CounterName, type GaugeName, type HistogramName } from "./definitions.ts";
 import type { Histogram, Metrics } from "./metrics.ts";
 
 /** AnyCable's, so that dashboards keep working. */
@@ -49,6 +49,12 @@ export function prometheusText(metrics: Metrics, tags: MetricTags): string {
   for (const [name, help] of Object.entries(gauges)) {
     declare(prefix + name, "gauge", help);
     add(prefix + name, metrics.gauges[name as GaugeName]?.() ?? 0);
+  }
+  for (const [name, help] of Object.entries(memoryGauges)) {
+    const read = metrics.gauges[name as GaugeName];
+    if (read === undefined) continue;
+    declare(prefix + name, "gauge", help);
+    add(prefix + name, read());
   }
   for (const [name, { help }] of Object.entries(histograms)) {
     declare(prefix + name, "histogram", help);

@@ -1,0 +1,35 @@
+import { trace, type Tracer } from "@opentelemetry/api";
+import type { Routes } from "../http/routes.ts";
+import type { Controller } from "../rpc/controller.ts";
+import { ConnectionSpans } from "./connections.ts";
+import { currentSpan } from "./span-context.ts";
+import { failSpan } from "./span-failure.ts";
+import { tracedCarryOut, tracedOpenSession } from "./traced-clients.ts";
+import { tracedController } from "./traced-controller.ts";
+import { tracedDelivery, tracedPubsub, tracedRoutes } from "./traced-publications.ts";
+import type { Tracing } from "./tracing.ts";
+
+/** Tracing of a cable, and of the parts that its assembler brings. */
+export interface OpenTelemetryTracing extends Tracing {
+  /** Of the application's publishers. */
+  routes(next: Routes): Routes;
+  /** `system` is what calls travel over: `grpc`, `http`. Goes around everything else: retries are part of a call. */
+  controller(next: Controller, system: string): Controller;
+}
+
+/** Records spans with an OpenTelemetry tracer. `docs/observability.md` says which. */
+export function openTelemetryTracing(tracer: Tracer): OpenTelemetryTracing {
+  const shared = { tracer, current: currentSpan(), connections: new ConnectionSpans() };
+  return {
+    openSession: (next) => tracedOpenSession(shared, next),
+    carryOut: (next) => tracedCarryOut(shared, next),
+    commandFailed(error) {
+      const context = shared.current.getStore();
+      failSpan(context && trace.getSpan(context), error);
+    },
+    pubsub: (next) => tracedPubsub(shared, next),
+    delivery: (next) => tracedDelivery(shared, next),
+    routes: (next) => tracedRoutes(shared, next),
+    controller: (next, system) => tracedController({ ...shared, system }, next),
+  };
+}
