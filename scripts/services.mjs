@@ -1,11 +1,25 @@
 // The servers that tests run against for real. On Debian, as root, missing ones are installed; elsewhere it is said what to install.
 
+import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { run, Stop } from "./toolbox.mjs";
 
 const services = [
   { programs: ["redis-server"], variable: undefined, apt: "redis-server", brew: "brew install redis" },
+  // Its package starts it where RUNLEVEL is not heeded (systemd), with a configuration that listens nowhere; nginx's would take port 80.
+  { programs: ["haproxy"], variable: undefined, apt: "haproxy", brew: "brew install haproxy" },
+  // The same; it would scrape itself at port 9090, which disturbs no test.
+  { programs: ["prometheus"], variable: undefined, apt: "prometheus", brew: "brew install prometheus" },
+  // An application in another language. The distribution's Python comes first: another one on the PATH has not its packages.
+  {
+    programs: ["/usr/bin/python3", "python3"],
+    variable: undefined,
+    probe: ["-c", "import grpc, grpc_tools"],
+    name: "Python's grpcio and grpcio-tools",
+    apt: "python3-grpcio python3-grpc-tools",
+    brew: "python3 -m pip install grpcio grpcio-tools",
+  },
   {
     programs: ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"],
     variable: "CHROMIUM_PATH",
@@ -18,8 +32,8 @@ const services = [
 export async function ensureServices() {
   const missing = services.filter((service) => !isThere(service));
   if (missing.length === 0) return;
-  const packages = missing.map(({ apt }) => apt);
-  const names = missing.map(({ programs }) => programs[0]).join(" and ");
+  const packages = missing.flatMap(({ apt }) => apt.split(" "));
+  const names = missing.map(nameOf).join(" and ");
   if (process.platform === "darwin") throw new Stop([`The tests need ${names}:`, ...missing.map(({ brew }) => `  ${brew}`)].join("\n"));
   if (!existsSync("/etc/debian_version")) throw new Stop(`The tests need ${names} on the PATH.${chromiumHint(missing)}`);
   if (process.getuid?.() !== 0) {
@@ -30,7 +44,7 @@ export async function ensureServices() {
   await install(packages);
   const stillMissing = missing.filter((service) => !isThere(service));
   if (stillMissing.length > 0) {
-    throw new Stop(`apt-get did not bring ${stillMissing.map(({ programs }) => programs[0]).join(" and ")}.${chromiumHint(stillMissing)}`);
+    throw new Stop(`apt-get did not bring ${stillMissing.map(nameOf).join(" and ")}.${chromiumHint(stillMissing)}`);
   }
 }
 
@@ -44,13 +58,18 @@ async function install(packages) {
   if (code !== 0) throw new Stop(`apt-get install ${packages.join(" ")} failed; what it printed says why.`);
 }
 
-function isThere({ programs, variable }) {
+function nameOf({ name, programs }) {
+  return name ?? programs[0];
+}
+
+function isThere({ programs, variable, probe }) {
   const given = variable && process.env[variable];
   if (given) {
     if (isExecutable(given)) return true;
     throw new Stop(`${variable} is ${given}, which can't be executed.`);
   }
-  const folders = [...(process.env["PATH"] ?? "").split(delimiter).filter(Boolean), "/usr/bin"];
+  const folders = [...(process.env["PATH"] ?? "").split(delimiter).filter(Boolean), "/usr/bin", "/usr/sbin"];
+  if (probe !== undefined) return programs.some((program) => spawnSync(program, probe, { stdio: "ignore" }).status === 0);
   return programs.some((program) => folders.some((folder) => isExecutable(join(folder, program))));
 }
 

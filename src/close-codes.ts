@@ -13,6 +13,7 @@ export interface Closing {
 export type ClosingName =
   | "authRejected"
   | "unauthorized"
+  | "tokenExpired"
   | "authError"
   | "serverRestart"
   | "remote"
@@ -20,6 +21,7 @@ export type ClosingName =
   | "tooSlow"
   | "commandFailed"
   | "malformed"
+  | "rateLimited"
   | "internal";
 
 /**
@@ -39,7 +41,17 @@ export const closings: Readonly<Record<ClosingName, Closing>> = {
     notice: { reason: "unauthorized", reconnect: false },
     when: "Nobody could authenticate the connection, or its credentials are wrong.",
   },
-  authError: { code: 1011, text: "Auth Error", when: "Asking the application who the client is failed or took too long." },
+  tokenExpired: {
+    code: 1000,
+    text: "Auth Failed",
+    notice: { reason: "token_expired", reconnect: false },
+    when: "The client's token (JWT) has expired; AnyCable's client then gets a new one and comes back.",
+  },
+  authError: {
+    code: 1011,
+    text: "Auth Error",
+    when: "Asking the application who the client is failed or took too long, or the keys that its token needs can't be had.",
+  },
   serverRestart: {
     code: 1001,
     text: "Server restart",
@@ -73,6 +85,12 @@ export const closings: Readonly<Record<ClosingName, Closing>> = {
     code: 1008,
     text: "Too many malformed messages",
     when: "20 malformed frames in a row. (AnyCable stops reading after the first.)",
+  },
+  rateLimited: {
+    code: 1008,
+    text: "Rate limited",
+    notice: { reason: "rate_limited", reconnect: true },
+    when: "The client, or all clients of its address together, sent more commands or bytes than a limit allows. (Ropeway's own.)",
   },
   internal: { code: 1011, text: "Internal error", when: "A fault of Ropeway's own while it handled this client; the log has it." },
 };

@@ -23,6 +23,7 @@ export const errorCodes = {
   "config.unknown_option": "A flag or a key of the configuration file is none that Ropeway knows.",
   "config.invalid_value": "An option has a value that it can't have.",
   "config.not_built": "The option belongs to a part that this version does not have.",
+  "config.missing_package": "An option needs an npm package that is not installed with Ropeway; the message says how to install it.",
   "config.unreadable_file": "The configuration file can't be read or parsed.",
   "listener.unavailable": "The address can't be listened on: taken, not ours, or not permitted.",
 } as const;

@@ -1,3 +1,4 @@
+import { logFields } from "./log-fields.ts";
 import { code, generatedNote, table } from "./table.ts";
 
 /** A line that Ropeway can print. */
@@ -16,7 +17,22 @@ export function renderLogs(sources: ReadonlyMap<string, string>): string {
   const rows = [...unique.values()]
     .toSorted((a, b) => levels.indexOf(a.level) - levels.indexOf(b.level) || (a.part + a.text < b.part + b.text ? -1 : 1))
     .map(({ level, text, part }) => [level, code(text), code(part)]);
-  return `${["# Logs", generatedNote, introduction, "## Messages", messagesNote, table(["Level", "Message", "From"], rows)].join("\n\n")}\n`;
+  const fields = Object.entries(logFields).map(([name, meaning]) => [code(name), meaning]);
+  return `${[
+    "# Logs",
+    generatedNote,
+    introduction,
+    "## Levels",
+    table(["Level", "Is for"], levelMeanings),
+    "## Fields",
+    fieldsNote,
+    table(["Field", "Is"], fields),
+    "## Secrets",
+    secrets,
+    "## Messages",
+    messagesNote,
+    table(["Level", "Message", "From"], rows),
+  ].join("\n\n")}\n`;
 }
 
 const levels = ["error", "warn", "info"] as const;
@@ -55,14 +71,30 @@ standard error), not clients. \`log_level\` says what is printed, from \`debug\`
   \`INF\`, \`WRN\`, \`ERR\`. A value with spaces, \`=\` or quotes is a JSON string; control characters in it are escaped, so that a client can't forge a line.
   Values longer than 100 characters are cut, with the number of missing ones behind: \`abc...(42)\`. Errors are not cut.
 - \`json\`, for machines: one object a line with \`time\` (ISO 8601, UTC), \`level\` (\`DEBUG\`, \`INFO\`, \`WARN\`, \`ERROR\`), \`msg\`, \`nodeid\`, \`context\` and the line's
-  own fields. Values are cut at 4,000 characters.
+  own fields. Values are cut at 4,000 characters.`;
 
-A line about one client has its \`sid\`. A failure with a code of [the table of errors](errors.md) has it in \`code\`; an error's causes follow its message
-after \`<-\`.
+const levelMeanings: readonly (readonly string[])[] = [
+  [
+    "`error`",
+    "A fault of the server, or of its surroundings, that somebody has to look at. The server goes on, unless the line says that it ends",
+  ],
+  [
+    "`warn`",
+    "Something is wrong elsewhere (the application, Redis, a client's first fault, an option), and the server copes with it. Said once, not at every attempt",
+  ],
+  [
+    "`info`",
+    "The course of things: start and end, what is connected and what came back, clients that were dropped for being slow, metrics if asked for",
+  ],
+  [
+    "`debug`",
+    "The life of every client: opening, open or refused and why, each failed command, how it ended. Costs time with many clients",
+  ],
+];
 
-## Secrets
+const fieldsNote = `Besides \`time\`, \`level\`, \`msg\`, \`nodeid\` (which process) and \`context\`. A line has those that apply. To follow one client, [look for its \`sid\`](../observability.md#one-client).`;
 
-No secret is logged on purpose. As a second line of defence these are replaced by \`[redacted]\` wherever they turn up:
+const secrets = `No secret is logged on purpose. As a second line of defence these are replaced by \`[redacted]\` wherever they turn up:
 
 - fields whose name contains \`secret\`, \`token\`, \`password\`, \`passphrase\`, \`authorization\`, \`cookie\`, \`credential\` or \`api_key\`, or has the word \`jid\` or \`jwt\` in it;
 - user and password in URLs (\`redis://[redacted]@host\`);

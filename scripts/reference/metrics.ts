@@ -1,4 +1,4 @@
-import { counters, gauges, histograms } from "../../src/metrics/definitions.ts";
+import { counters, gauges, histograms, memoryGauges } from "../../src/metrics/definitions.ts";
 import { code, generatedNote, table } from "./table.ts";
 
 /** The text of `docs/reference/metrics.md`, from the table of metrics. */
@@ -12,12 +12,15 @@ export function renderMetrics(): string {
     table(["Name", "Counts"], Object.entries(counters).map(row)),
     "## Gauges",
     table(["Name", "Is"], Object.entries(gauges).map(row)),
+    "With `ANYCABLE_MEMORY_METRICS=1` also these. The names are those of Go's runtime, the numbers V8's:",
+    table(["Name", "Is"], Object.entries(memoryGauges).map(row)),
     "## Histograms",
     "Each is `_bucket` with its upper bound in `le`, `_sum` and `_count`. Bounds are in seconds.",
     table(
       ["Name", "Measures", "Bounds"],
       Object.entries(histograms).map(([name, { help, buckets }]) => [...row([name, help]), buckets.join(", ")]),
     ),
+    otherForms,
     nodeMetrics,
   ].join("\n\n")}\n`;
 }
@@ -28,6 +31,12 @@ function row([name, help]: readonly [string, string]): string[] {
 
 const introduction = `Prometheus reads them from the path that \`metrics_http\` names (none by default), on the main port or on \`metrics_host\` and \`metrics_port\`. What is
 in \`metrics_tags\` stands on every line as labels. The names are AnyCable's, with its prefix, so dashboards made for it keep working.`;
+
+const otherForms = `## In the log and in StatsD
+
+There the names have no \`anycable_go_\` (StatsD: what \`statsd_prefix\` says, by default \`anycable_go.\`), a counter is what it grew by in the last
+\`metrics_rotate_interval\`, and a histogram is two counters: \`rpc_duration_count\` and \`rpc_duration_ms_sum\`, whose quotient is the average in
+milliseconds. How to switch them on: [observability](../observability.md#metrics).`;
 
 const nodeMetrics = `## Of the Node process
 

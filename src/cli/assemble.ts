@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { noauthIdentity } from "../auth/noauth.ts";
-import { pubsubChannel } from "../auth/pubsub-channel.ts";
+import { tokenHeader, tokenInHeaders } from "../auth/jwt-token.ts";
 import type { Broadcaster, BroadcasterState } from "../broadcasters/broadcaster.ts";
 import { httpBroadcaster } from "../broadcasters/http.ts";
 import type { Clock } from "../clock.ts";
@@ -9,20 +8,24 @@ import { healthHandler, readinessHandler, type ReadinessPart } from "../http/hea
 import type { HttpListener } from "../http/listener.ts";
 import { httpListeners } from "../http/listeners.ts";
 import { originPolicy } from "../http/origin.ts";
+import { trustedProxies } from "../http/proxies.ts";
 import type { Routes } from "../http/routes.ts";
+import { tlsFiles } from "../http/tls-files.ts";
 import type { Service } from "../lifecycle.ts";
+import { AddressLimits } from "../limits/address-limits.ts";
 import type { Logger } from "../logger.ts";
 import { createMetrics, type Metrics } from "../metrics/metrics.ts";
 import { chooseSubprotocol, protocolNamed } from "../protocols/negotiate.ts";
 import { localPubsub } from "../pubsub/local.ts";
 import type { Controller } from "../rpc/controller.ts";
 import { disconnectQueue } from "../rpc/disconnect-queue.ts";
-import { guarded } from "../rpc/guard.ts";
-import { noController } from "../rpc/none.ts";
 import { clientEnvOf } from "../rpc/request-env.ts";
-import { createCable } from "../server.ts";
+import { createCable } from "../cable.ts";
 import type { ClientEnv, Handshake } from "../transports/transport.ts";
 import { websocketTransport } from "../transports/websocket.ts";
+import { identitiesOf, localChannelsOf } from "./assemble-auth.ts";
+import { exportersOf, tracingOf } from "./assemble-observability.ts";
+import { applicationOf } from "./assemble-rpc.ts";
 
 type Phase = "starting" | "running" | "stopping";
 
@@ -31,6 +34,7 @@ export interface Outside {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly version: string;
+  readonly nodeId: string;
   /** For the readiness page. */
   readonly phase: () => Phase;
 }
@@ -49,16 +53,24 @@ export interface Assembly {
 export async function assemble(config: Config, outside: Outside): Promise<Assembly> {
   const { logger, clock } = outside;
   const metrics = createMetrics();
-  const listeners = httpListeners({ logger });
+  const tls = config.server.tls && tlsFiles({ ...config.server.tls, clock, logger });
+  const listeners = httpListeners({ logger, tls });
   const main = listeners.at(config.server.host, config.server.port);
   const listenerAt = (listen: Listen, host: string, port: string): HttpListener =>
     listen === "main" ? main : listeners.at(listen.host, listen.port, { host, port });
 
-  const controller = await controllerOf(config, { ...outside, metrics });
+  const { tracing, services: recorders } = await tracingOf(config, outside);
+  const { controller: application, parts: rpcParts } = await applicationOf(config, { ...outside, metrics });
+  const controller = tracing?.controller(application, config.rpc.implementation) ?? application;
   const broadcasters = await broadcastersOf(config, {
     ...outside,
-    routes: () => listenerAt(config.broadcast.http.listen, "host", "http_broadcast_port"),
+    routes: () => {
+      const listener = listenerAt(config.broadcast.http.listen, "host", "http_broadcast_port");
+      return tracing?.routes(listener) ?? listener;
+    },
   });
+  const identities = await identitiesOf(config, outside);
+  const addressLimits = AddressLimits.of(config.limits.address, clock);
   const cable = createCable({
     clock,
     logger,
@@ -66,8 +78,8 @@ export async function assemble(config: Config, outside: Outside): Promise<Assemb
     newSid: randomUUID,
     random: Math.random,
     protocolNamed,
-    identities: config.server.isAuthSkipped ? [noauthIdentity] : [],
-    localChannels: [pubsubChannel({ name: config.streams.pubsubChannel, publicStreams: config.streams.isPublic })],
+    identities: identities.asked,
+    localChannels: localChannelsOf(config),
     controller,
     clientEnv: clientEnvFor(config, controller),
     pubsub: localPubsub(),
@@ -89,56 +101,65 @@ export async function assemble(config: Config, outside: Outside): Promise<Assemb
       nativePings: config.pings.isNative,
     },
     maxSubscriptions: config.limits.maxSubscriptions,
+    rates: config.limits.connection,
+    addressLimits,
     maxPendingBytes: config.websocket.maxPendingBytes,
     writeTimeoutMs: config.websocket.writeTimeoutMs,
+    tracing,
   });
 
   const { websocket, server } = config;
   websocketTransport({
     paths: websocket.paths,
     maxMessageBytes: websocket.maxMessageBytes,
+    compression: websocket.isCompressed,
     maxConnections: server.maxConnections,
+    ...(addressLimits && { admits: (address: string) => admits(addressLimits, address, metrics) }),
     // Writing the goodbye and hearing the answer to it take about as long as a write may.
     closeTimeoutMs: websocket.writeTimeoutMs > 0 ? websocket.writeTimeoutMs : 30_000,
     version: outside.version,
     checkOrigin: originPolicy({ allowedOrigins: server.allowedOrigins, logger }),
+    proxies: server.trustedProxies.length > 0 ? trustedProxies(server.trustedProxies) : undefined,
     chooseSubprotocol,
     logger,
   }).mount(main, cable.accept);
 
   main.request(server.healthPath, healthHandler());
   if (server.readinessPath !== undefined) {
-    const parts = [...broadcasters.flatMap(partOfBroadcaster), ...partOfController(config, controller)];
+    const parts = [...broadcasters.flatMap(partOfBroadcaster), ...rpcParts, ...identities.parts];
     main.request(server.readinessPath, readinessHandler({ clock, parts, phase: outside.phase }));
   }
-  const { httpPath, listen, tags } = config.metrics;
-  if (httpPath !== undefined) {
-    const { metricsHandler } = await import("../metrics/prometheus.ts");
-    listenerAt(listen, "metrics_host", "metrics_port").request(httpPath, metricsHandler(metrics, tags));
-  }
-  return { services: [...cable.services, ...listeners.all()], main };
+  const exporters = await exportersOf(config.metrics, {
+    ...outside,
+    metrics,
+    routes: () => listenerAt(config.metrics.listen, "metrics_host", "metrics_port"),
+  });
+  const services = [
+    ...recorders,
+    ...exporters,
+    ...identities.services,
+    ...cable.services,
+    ...(tls ? [tls] : []),
+    ...listeners.all().map(stoppedSoon),
+  ];
+  return { services, main };
 }
 
-async function controllerOf(config: Config, { logger, clock, metrics }: Outside & { readonly metrics: Metrics }): Promise<Controller> {
-  const { rpc } = config;
-  if (rpc.implementation === "none") return noController();
-  const { grpcController } = await import("../rpc/grpc.ts");
-  const grpc = grpcController({
-    target: rpc.host,
-    tls: rpc.tls && { verify: rpc.tls.verify, rootCa: rpc.tls.rootCa },
-    maxReceiveBytes: rpc.maxReceiveBytes,
-    maxSendBytes: rpc.maxSendBytes,
-    logger,
-    metrics,
-  });
-  return guarded(grpc, {
-    clock,
-    random: Math.random,
-    metrics,
-    concurrency: rpc.concurrency,
-    commandTimeoutMs: rpc.commandTimeoutMs,
-    requestTimeoutMs: rpc.requestTimeoutMs,
-  });
+function admits(limits: AddressLimits, address: string, metrics: Metrics): boolean {
+  if (limits.admits(address)) return true;
+  metrics.counters.limited_connects_total++;
+  return false;
+}
+
+/** Requests take milliseconds. One that stalls must not use up the time in which clients and the application are told. */
+const REQUESTS_MAY_TAKE_MS = 2_000;
+
+function stoppedSoon(listener: HttpListener): Service {
+  return {
+    name: listener.name,
+    start: () => listener.start(),
+    stop: (deadline) => listener.stop(AbortSignal.any([deadline, AbortSignal.timeout(REQUESTS_MAY_TAKE_MS)])),
+  };
 }
 
 function broadcastersOf(config: Config, { logger, clock, routes }: Outside & { readonly routes: () => Routes }): Promise<Broadcaster[]> {
@@ -159,8 +180,7 @@ function broadcastersOf(config: Config, { logger, clock, routes }: Outside & { r
         }
         case "redis": {
           const { redisPubsubBroadcaster } = await import("../broadcasters/redis-pubsub.ts");
-          const { url, tlsVerify, isRequired } = redis;
-          return redisPubsubBroadcaster({ url, channel: broadcast.redisChannel, tlsVerify, isRequired, clock, logger });
+          return redisPubsubBroadcaster({ redis, channel: broadcast.redisChannel, isRequired: redis.isRequired, clock, logger });
         }
       }
     }),
@@ -170,10 +190,18 @@ function broadcastersOf(config: Config, { logger, clock, routes }: Outside & { r
 const NO_ENV: ClientEnv = { url: "", headers: new Map() };
 
 /** What sessions keep of their handshake; nothing when there is nobody to tell. */
-function clientEnvFor({ rpc }: Config, controller: Controller): (handshake: Handshake) => ClientEnv {
+function clientEnvFor({ rpc, auth: { jwt } }: Config, controller: Controller): (handshake: Handshake) => ClientEnv {
   if (!controller.needsEnv) return () => NO_ENV;
-  const proxied = { headers: rpc.proxyHeaders, cookies: rpc.proxyCookies.length > 0 ? new Set(rpc.proxyCookies) : undefined };
-  return (handshake) => clientEnvOf(handshake, proxied);
+  const cookies = rpc.proxyCookies.length > 0 ? new Set(rpc.proxyCookies) : undefined;
+  const plain = { headers: rpc.proxyHeaders, cookies };
+  if (jwt === undefined) return (handshake) => clientEnvOf(handshake, plain);
+  // The application may want to look into the token too, and finds it in the header however it came.
+  const ofToken = tokenHeader(jwt.param);
+  const withToken = { headers: [...new Set([...rpc.proxyHeaders, ofToken])], cookies };
+  return (handshake) => {
+    const header = (name: string): string | undefined => (name === ofToken ? tokenInHeaders(handshake, jwt.param) : handshake.header(name));
+    return clientEnvOf({ url: handshake.url, remoteAddress: handshake.remoteAddress, header }, withToken);
+  };
 }
 
 function partOfBroadcaster(broadcaster: Broadcaster): ReadinessPart[] {
@@ -183,19 +211,10 @@ function partOfBroadcaster(broadcaster: Broadcaster): ReadinessPart[] {
     {
       name: `broadcaster ${broadcaster.name}`,
       isRequired: state()?.isRequired ?? false,
-      check: () => ({ ok: state()?.isConnected ?? true, sinceMs: state()?.sinceMs, detail: state()?.target }),
-    },
-  ];
-}
-
-function partOfController(config: Config, controller: Controller): ReadinessPart[] {
-  if (!controller.isReachable) return [];
-  return [
-    {
-      name: "rpc",
-      // Every node would lose it at the same time: taking them out of the load balancer would only turn slow clients into refused ones.
-      isRequired: false,
-      check: () => ({ ok: controller.isReachable?.() ?? true, detail: config.rpc.host }),
+      check: () => {
+        const { isConnected = true, sinceMs, target, problem } = state() ?? {};
+        return { ok: isConnected, sinceMs, detail: problem === undefined ? target : `${target}: ${problem}` };
+      },
     },
   ];
 }

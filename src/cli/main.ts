@@ -1,17 +1,22 @@
 #!/usr/bin/env node
-import { readFileSync } from "node:fs";
-import { loadConfig, type LoadedConfig } from "../config/load.ts";
+import { loadConfig, type LoadedConfig, type LoadOptions } from "../config/load.ts";
 import { readFileIfThere } from "../config/read-file.ts";
 import { renderConfig } from "../config/render.ts";
 import { CableError, messageOf } from "../errors.ts";
+import { version } from "../version.ts";
+import { check } from "./check.ts";
 import { renderHelp } from "./help.ts";
 import { serve } from "./serve.ts";
 
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { readonly version: string };
+const argv = process.argv.slice(2);
+
+function from(args: readonly string[]): LoadOptions {
+  return { argv: args, env: process.env, cwd: process.cwd(), readFile: readFileIfThere };
+}
 
 function load(): LoadedConfig {
   try {
-    return loadConfig({ argv: process.argv.slice(2), env: process.env, cwd: process.cwd(), readFile: readFileIfThere });
+    return loadConfig(from(argv));
   } catch (error) {
     return fail(error);
   }
@@ -24,18 +29,23 @@ function fail(error: unknown): never {
   process.exit(1);
 }
 
-const loaded = load();
-switch (loaded.command) {
-  case "help":
-    console.log(renderHelp());
-    break;
-  case "version":
-    console.log(version);
-    break;
-  case "print-config":
-    console.log(renderConfig(loaded.settings));
-    break;
-  case "serve":
-    await serve(loaded, version).catch(fail);
-    break;
+async function run(loaded: LoadedConfig): Promise<void> {
+  switch (loaded.command) {
+    case "help":
+      console.log(renderHelp());
+      break;
+    case "version":
+      console.log(version);
+      break;
+    case "print-config":
+      console.log(renderConfig(loaded.settings));
+      break;
+    case "serve":
+      await serve(loaded, version).catch(fail);
+      break;
+  }
 }
+
+if (argv[0] === "config" && argv[1] === "check") process.exitCode = await check(from(argv.slice(2)), version).catch(fail);
+else if (argv[0] === "config") fail(new CableError("config.unknown_option", "ropeway config takes one word: check"));
+else await run(load());

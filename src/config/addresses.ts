@@ -3,37 +3,6 @@ import { isIPv6 } from "node:net";
 /** What is wrong with an address, as the end of "`--rpc_host` ...", or what it means. */
 export type Address<Parsed> = Parsed | { readonly problem: string };
 
-/** A Redis server. @see readRedisUrl */
-export interface RedisAddress {
-  /** `redis://` or `rediss://`, with user, password, port and database as given. */
-  readonly url: string;
-}
-
-/**
- * Reads `redis_url` as AnyCable does: without a scheme it is `redis://`, and a `/` at the end says nothing. Valkey's schemes mean the same. The
- * problem never repeats the URL: there may be a password in it.
- */
-export function readRedisUrl(text: string): Address<RedisAddress> {
-  const given = text.trim().replace(/\/$/u, "");
-  const withScheme = given.includes("://") ? given : `redis://${given}`;
-  const [scheme] = withScheme.split("://", 1);
-  const known = redisSchemes.get(scheme!.toLowerCase());
-  if (known === undefined) return { problem: `has the scheme ${JSON.stringify(scheme)}; redis:// and rediss:// (TLS) are known` };
-  const url = URL.canParse(withScheme) ? new URL(withScheme) : undefined;
-  if (url === undefined || url.hostname === "") {
-    return { problem: "is no URL such as redis://user:password@host:6379/0; odd characters in a password are written like %23" };
-  }
-  if (!/^(?:\/\d+)?$/u.test(url.pathname)) return { problem: "names a database that is no number" };
-  return { url: known + withScheme.slice(scheme!.length) };
-}
-
-const redisSchemes: ReadonlyMap<string, string> = new Map([
-  ["redis", "redis"],
-  ["rediss", "rediss"],
-  ["valkey", "redis"],
-  ["valkeys", "rediss"],
-]);
-
 /** Reads `rpc_host`: one server, or a list of them. A server without a port is called at 443, as everywhere in gRPC. */
 export function readRpcHost(text: string): Address<{ readonly hasPort: boolean }> {
   const list = /^grpc-list:\/{0,3}(.*)$/su.exec(text.trim());
@@ -50,6 +19,36 @@ export function readRpcHost(text: string): Address<{ readonly hasPort: boolean }
     hasPort &&= port !== "none";
   }
   return { hasPort };
+}
+
+/** Where an application takes its calls over HTTP. @see readRpcUrl */
+export interface RpcUrl {
+  /** As given. */
+  readonly url: string;
+  /** Without user, password and query. */
+  readonly shown: string;
+  readonly isTls: boolean;
+  /** On this machine. */
+  readonly isLocal: boolean;
+  readonly hasCredentials: boolean;
+}
+
+/** Reads `rpc_host` for calls over HTTP. The problem never repeats the URL: there may be a password in it. */
+export function readRpcUrl(text: string): Address<RpcUrl> {
+  const given = text.trim();
+  const url = URL.canParse(given) ? new URL(given) : undefined;
+  if (url === undefined || (url.protocol !== "http:" && url.protocol !== "https:")) {
+    return { problem: "is no URL such as http://localhost:3000/_anycable, and rpc_impl is http" };
+  }
+  if (url.port === "0") return { problem: "has the port 0, which nobody can listen on" };
+  if (url.hash !== "") return { problem: "has a part behind #, which is never sent; in a password # is written %23" };
+  return {
+    url: given,
+    shown: `${url.protocol}//${url.host}${url.pathname.replace(/\/+$/u, "")}`,
+    isTls: url.protocol === "https:",
+    isLocal: /^(?:localhost|127\.[\d.]+|\[::1\])$/u.test(url.hostname),
+    hasCredentials: url.username !== "" || url.password !== "",
+  };
 }
 
 /** undefined when it is no address. */

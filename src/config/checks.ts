@@ -1,3 +1,4 @@
+import { isNetwork } from "../internal/networks.ts";
 import type { Tags } from "./option.ts";
 
 /** Rules that several options share. Each says what is wrong, or nothing. */
@@ -39,7 +40,24 @@ export function headerNames(names: readonly string[]): string | undefined {
   return bad === undefined ? undefined : `${JSON.stringify(bad)} is no name of a header`;
 }
 
+/** Names a query parameter, and with x- in front a header. */
+export function parameterName(name: string): string | undefined {
+  return /^[A-Za-z0-9_-]+$/u.test(name) ? undefined : "only letters, digits, - and _ can stand in both a query and the name of a header";
+}
+
+export function networkNames(names: readonly string[]): string | undefined {
+  const bad = names.find((name) => !isNetwork(name));
+  return bad === undefined
+    ? undefined
+    : `${JSON.stringify(bad)} is no IP address, no range such as 10.0.0.0/8, and not loopback or private`;
+}
+
 /** Printed on every log line. */
 export function printable(value: string): string | undefined {
   return /[\p{Cc}\s]/u.test(value) ? "blanks and control characters are not allowed" : undefined;
+}
+
+/** These end a name in StatsD's lines. */
+export function statsdPrefix(value: string): string | undefined {
+  return /[:|@#\s\p{Cc}]/u.test(value) ? "blanks and : | @ # are not allowed" : undefined;
 }

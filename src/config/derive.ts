@@ -1,6 +1,9 @@
 import { CableError } from "../errors.ts";
-import { readRedisUrl, readRpcHost } from "./addresses.ts";
 import type { Config, Listen } from "./config.ts";
+import { deriveAuth, deriveStreams } from "./derive-auth.ts";
+import { deriveMetrics } from "./derive-metrics.ts";
+import { deriveRedis } from "./derive-redis.ts";
+import { deriveRpc } from "./derive-rpc.ts";
 import type { Settings } from "./layers.ts";
 import { deriveKey, realSecret } from "./secrets.ts";
 
@@ -30,9 +33,11 @@ export function deriveConfig(from: DeriveOptions): Config {
       shutdownTimeoutMs: seconds("shutdown_timeout"),
       shutdownDelayMs: seconds("shutdown_delay"),
       nodeId: given(settings.text("node_id")),
+      tls: deriveTls(settings),
+      trustedProxies: settings.list("trusted_proxies"),
     },
     broadcast: deriveBroadcast(settings, isPublic),
-    redis: deriveRedis(settings),
+    redis: deriveRedis(from),
     rpc: deriveRpc(from),
     disconnect: {
       mode: settings.text("disconnect_mode") as Config["disconnect"]["mode"],
@@ -42,6 +47,7 @@ export function deriveConfig(from: DeriveOptions): Config {
     websocket: {
       paths: settings.list("path"),
       maxMessageBytes: settings.number("max_message_size"),
+      isCompressed: settings.flag("enable_ws_compression"),
       writeTimeoutMs: seconds("ws_write_timeout"),
       maxPendingBytes: settings.number("ws_max_pending_size"),
     },
@@ -51,20 +57,46 @@ export function deriveConfig(from: DeriveOptions): Config {
       pongTimeoutMs: seconds("pong_timeout"),
       isNative: settings.flag("enable_native_pings"),
     },
-    streams: { isPublic: isPublic || settings.flag("public_streams"), pubsubChannel: settings.text("streams.pubsub_channel") },
+    auth: deriveAuth(from),
+    streams: deriveStreams(from),
     logging: {
       level: settings.flag("debug") ? "debug" : (settings.text("log_level") as Config["logging"]["level"]),
       format: settings.text("log_format") as Config["logging"]["format"],
     },
-    metrics: {
-      httpPath: given(settings.text("metrics_http")),
-      listen: listenOn(settings, settings.number("metrics_port") || settings.number("port"), settings.text("metrics_host")),
-      tags: settings.tags("metrics_tags"),
+    metrics: deriveMetrics(
+      settings,
+      listenOn(settings, settings.number("metrics_port") || settings.number("port"), settings.text("metrics_host")),
+    ),
+    tracing: { exporter: settings.text("tracing") as Config["tracing"]["exporter"] },
+    limits: {
+      maxSubscriptions: settings.number("max_subscriptions"),
+      connection: {
+        commandsPerSecond: settings.number("max_commands_per_second"),
+        bytesPerSecond: settings.number("max_bytes_per_second"),
+        whispersPerSecond: settings.number("max_whispers_per_second"),
+      },
+      address: {
+        rates: {
+          commandsPerSecond: settings.number("max_address_commands_per_second"),
+          bytesPerSecond: settings.number("max_address_bytes_per_second"),
+          whispersPerSecond: settings.number("max_address_whispers_per_second"),
+        },
+        connectsPerSecond: settings.number("max_address_connects_per_second"),
+        connections: settings.number("max_address_connections"),
+      },
     },
-    limits: { maxSubscriptions: settings.number("max_subscriptions") },
   };
   refuseSharedPaths(config);
   return freeze(config);
+}
+
+function deriveTls(settings: Settings): Config["server"]["tls"] {
+  const [cert, key] = [settings.get("ssl_cert"), settings.get("ssl_key")];
+  if (cert.value === "" && key.value === "") return undefined;
+  // AnyCable serves plain text then, without a word.
+  if (cert.value === "") throw new CableError("config.invalid_value", `${key.origin} is set without ssl_cert: TLS needs both`);
+  if (key.value === "") throw new CableError("config.invalid_value", `${cert.origin} is set without ssl_key: TLS needs both`);
+  return { certPath: settings.text("ssl_cert"), keyPath: settings.text("ssl_key") };
 }
 
 function deriveBroadcast(settings: Settings, isPublic: boolean): Config["broadcast"] {
@@ -84,59 +116,6 @@ function deriveBroadcast(settings: Settings, isPublic: boolean): Config["broadca
     },
     redisChannel: settings.text("redis_channel"),
   };
-}
-
-function deriveRedis(settings: Settings): Config["redis"] {
-  const isUsed = settings.list("broadcast_adapter").includes("redis");
-  const given = settings.text("redis_url");
-  const address = readRedisUrl(given);
-  // Hosts set REDIS_URL for everybody: what is wrong with it matters when it is ours to use.
-  if ("problem" in address && isUsed)
-    throw new CableError("config.invalid_value", `${settings.get("redis_url").origin} ${address.problem}`);
-  return {
-    url: "problem" in address ? given : address.url,
-    tlsVerify: settings.flag("redis_tls_verify"),
-    isRequired: isUsed && (settings.isGiven("redis_url") || settings.isGiven("broadcast_adapter")),
-  };
-}
-
-function deriveRpc({ settings, readFile, warn }: DeriveOptions): Config["rpc"] {
-  const implementation = settings.flag("norpc") || settings.text("rpc_impl") === "none" ? "none" : "grpc";
-  const host = settings.text("rpc_host");
-  const isTls = settings.flag("rpc_enable_tls") || settings.text("rpc_tls_root_ca") !== "";
-  if (implementation === "grpc") {
-    const address = readRpcHost(host);
-    const { origin } = settings.get("rpc_host");
-    if ("problem" in address) throw new CableError("config.invalid_value", `${origin} ${address.problem}`);
-    if (!address.hasPort) warn(`${origin} has no port, so calls go to port 443`);
-    if (settings.number("rpc_concurrency") === 0)
-      warn("The adaptive limit of RPC calls is not built yet: rpc_concurrency is 28 instead of 0");
-  }
-  return {
-    implementation,
-    host,
-    concurrency: settings.number("rpc_concurrency") || 28,
-    requestTimeoutMs: settings.number("rpc_request_timeout"),
-    commandTimeoutMs: settings.number("rpc_command_timeout"),
-    proxyHeaders: settings.list("headers"),
-    proxyCookies: settings.list("proxy-cookies"),
-    tls:
-      isTls && implementation === "grpc" ? { verify: settings.flag("rpc_tls_verify"), rootCa: readRootCa(settings, readFile) } : undefined,
-    maxReceiveBytes: settings.number("rpc_max_call_recv_size"),
-    maxSendBytes: settings.number("rpc_max_call_send_size"),
-  };
-}
-
-function readRootCa(settings: Settings, readFile: DeriveOptions["readFile"]): string | undefined {
-  const { origin } = settings.get("rpc_tls_root_ca");
-  const text = settings.text("rpc_tls_root_ca");
-  if (text === "") return undefined;
-  const mark = "-----BEGIN CERTIFICATE-----";
-  const pem = text.includes(mark) ? text : readFile(text);
-  if (pem === undefined)
-    throw new CableError("config.unreadable_file", `${origin}: there is no file ${JSON.stringify(text.slice(0, 200))}`);
-  if (!pem.includes(mark)) throw new CableError("config.invalid_value", `${origin} has no certificate in PEM format`);
-  return pem;
 }
 
 function listenOn(settings: Settings, port: number, ownHost: string): Listen {

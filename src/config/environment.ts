@@ -1,4 +1,5 @@
 import { CableError } from "../errors.ts";
+import { attempt, endAtFirst, type Fail } from "./faults.ts";
 import { give, type Layer } from "./layers.ts";
 import { nearest } from "./nearest.ts";
 import { neighbourVariables } from "./neighbour-variables.ts";
@@ -11,11 +12,11 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /**
  * Reads the variables. Of `ROPEWAY_X`, `ANYCABLE_X` and a bare one such as `PORT` the first that is there counts, and an empty one is not
  * there, unless the option says that empty means something. Variables that nobody knows are ignored; `warn` hears about near misses.
- * @throws {CableError} `config.invalid_value`
+ * `fail` hears `config.invalid_value`.
  */
-export function readEnvironment(env: Environment, warn: (sentence: string) => void): Layer {
+export function readEnvironment(env: Environment, warn: (sentence: string) => void, fail: Fail = endAtFirst): Layer {
   const layer: Layer = new Map();
-  for (const option of options) readVariables(option, env, layer);
+  for (const option of options) readVariables(option, env, layer, fail);
   for (const name of Object.keys(env)) {
     const sentence = nearMiss(name);
     if (sentence !== undefined) warn(sentence);
@@ -23,15 +24,15 @@ export function readEnvironment(env: Environment, warn: (sentence: string) => vo
   return layer;
 }
 
-function readVariables(option: Option, env: Environment, layer: Layer): void {
+function readVariables(option: Option, env: Environment, layer: Layer, fail: Fail): void {
   // One spelling at a time: two spellings that disagree are an error, two prefixes are not.
   for (const spelling of [option.name, ...(option.aliases ?? [])]) {
     const variables = variablesOf({ ...option, name: spelling, aliases: [] });
     const origin = variables.find((name) => env[name] !== undefined && (env[name] !== "" || option.isEmptyMeaningful));
     if (origin === undefined) continue;
     const reading = readText(option, env[origin]!);
-    if ("problem" in reading) throw new CableError("config.invalid_value", `${origin} ${reading.problem}`);
-    give(layer, option, { value: reading.value, source: "environment", origin });
+    if ("problem" in reading) fail(new CableError("config.invalid_value", `${origin} ${reading.problem}`));
+    else attempt(() => give(layer, option, { value: reading.value, source: "environment", origin }), fail);
   }
 }
 

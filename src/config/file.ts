@@ -1,5 +1,6 @@
 import { parse, TomlError } from "smol-toml";
 import { CableError, messageOf } from "../errors.ts";
+import { attempt, endAtFirst, type Fail } from "./faults.ts";
 import { give, type Layer } from "./layers.ts";
 import { nearest } from "./nearest.ts";
 import { optionByKey, tables } from "./schema.ts";
@@ -7,11 +8,12 @@ import { isTable, readToml } from "./value.ts";
 
 /**
  * Reads the text of a TOML file; `path` is for messages. Keys are AnyCable's, whose parser does not look at case.
- * @throws {CableError} `config.unreadable_file`, `config.unknown_option`, `config.invalid_value`
+ * `fail` hears `config.unreadable_file`, `config.unknown_option` and `config.invalid_value`.
  */
-export function readConfigText(text: string, path: string): Layer {
+export function readConfigText(text: string, path: string, fail: Fail = endAtFirst): Layer {
   const layer: Layer = new Map();
-  readTable(parseToml(text, path), [], { layer, path });
+  const table = attempt(() => parseToml(text, path), fail);
+  if (table !== undefined) readTable(table, [], { layer, path, fail });
   return layer;
 }
 
@@ -26,7 +28,11 @@ function parseToml(text: string, path: string): Readonly<Record<string, unknown>
   }
 }
 
-function readTable(table: Readonly<Record<string, unknown>>, parents: readonly string[], into: { layer: Layer; path: string }): void {
+function readTable(
+  table: Readonly<Record<string, unknown>>,
+  parents: readonly string[],
+  into: { readonly layer: Layer; readonly path: string; readonly fail: Fail },
+): void {
   for (const [name, value] of Object.entries(table)) {
     const names = [...parents, name];
     // A quoted name with a dot in it is no path.
@@ -35,14 +41,13 @@ function readTable(table: Readonly<Record<string, unknown>>, parents: readonly s
     if (option !== undefined) {
       const reading = readToml(option, value);
       const origin = `${names.join(".")} in ${into.path}`;
-      if ("problem" in reading) throw new CableError("config.invalid_value", `${origin} ${reading.problem}`);
-      give(into.layer, option, { value: reading.value, source: "file", origin });
+      if ("problem" in reading) into.fail(new CableError("config.invalid_value", `${origin} ${reading.problem}`));
+      else attempt(() => give(into.layer, option, { value: reading.value, source: "file", origin }), into.fail);
     } else if (key !== undefined && tables.has(key)) {
-      if (!isTable(value))
-        throw new CableError("config.invalid_value", `${names.join(".")} in ${into.path} is a table, not a value: [${key}]`);
-      readTable(value, names, into);
+      if (isTable(value)) readTable(value, names, into);
+      else into.fail(new CableError("config.invalid_value", `${names.join(".")} in ${into.path} is a table, not a value: [${key}]`));
     } else {
-      throw unknownKey(names.join("."), isTable(value), into.path);
+      into.fail(unknownKey(names.join("."), isTable(value), into.path));
     }
   }
 }

@@ -1,4 +1,5 @@
 import { CableError } from "../errors.ts";
+import { endAtFirst, type Fail } from "./faults.ts";
 import { isList, isSameValue, isTags, type Option, type OptionReader, type OptionValue, type Source, type Tags } from "./option.ts";
 import { optionByName, options } from "./schema.ts";
 
@@ -23,12 +24,12 @@ export function give(layer: Layer, option: Option, given: Given): void {
 export class Settings implements OptionReader {
   readonly #given: ReadonlyMap<string, Given>;
 
-  /** Layers come weakest first. `warn` hears about old names. */
-  constructor(layers: readonly Layer[], warn: (sentence: string) => void) {
+  /** Layers come weakest first. `warn` hears about old names, `fail` about two names of one option that disagree. */
+  constructor(layers: readonly Layer[], warn: (sentence: string) => void, fail: Fail = endAtFirst) {
     const given = new Map<string, Given>(
       options.map((option) => [option.name, { value: option.default, source: "default", origin: "default" }]),
     );
-    for (const layer of layers) for (const [name, value] of renewed(layer, warn)) given.set(name, value);
+    for (const layer of layers) for (const [name, value] of renewed(layer, warn, fail)) given.set(name, value);
     this.#given = given;
   }
 
@@ -78,7 +79,7 @@ export class Settings implements OptionReader {
 }
 
 /** The layer with old names replaced by what they mean today. */
-function renewed(layer: Layer, warn: (sentence: string) => void): Layer {
+function renewed(layer: Layer, warn: (sentence: string) => void, fail: Fail): Layer {
   const result: Layer = new Map();
   const replacements: [Option, Given][] = [];
   for (const [name, given] of layer) {
@@ -93,7 +94,7 @@ function renewed(layer: Layer, warn: (sentence: string) => void): Layer {
       const current = result.get(name);
       // AnyCable's --print-config writes "none" under the new name beside the key under the old one.
       const isSaid = current !== undefined && current.value !== "none";
-      if (isSaid && !isSameValue(current.value, value)) throw conflict(current.origin, old.origin);
+      if (isSaid && !isSameValue(current.value, value)) fail(conflict(current.origin, old.origin));
       if (isSaid) continue;
       isNews = true;
       result.set(name, { ...old, value });

@@ -4,10 +4,12 @@ import { warningsAbout } from "./advice.ts";
 import type { Config } from "./config.ts";
 import { deriveConfig } from "./derive.ts";
 import { readEnvironment, type Environment } from "./environment.ts";
+import { attempt, endAtFirst, type Fail } from "./faults.ts";
 import { readConfigText } from "./file.ts";
 import { readFlags } from "./flags.ts";
 import { Settings, type Layer } from "./layers.ts";
 import { notesOnIdleOptions, refuseNotBuilt } from "./not-built.ts";
+import { presetsFor, type Presets } from "./presets.ts";
 
 export interface LoadOptions {
   /** The command line, without the program. */
@@ -43,7 +45,8 @@ export const configPaths: readonly string[] = [
 ];
 
 /**
- * Works out the configuration: defaults, then the file, then the variables, then the command line; the later wins. Pure but for `readFile`.
+ * Works out the configuration: defaults, then presets, then the file, then the variables, then the command line; the later wins. Pure but
+ * for `readFile`.
  * @throws {CableError} `config.*`, one line that names what was wrong and where.
  */
 export function loadConfig(from: LoadOptions): LoadedConfig {
@@ -53,20 +56,46 @@ export function loadConfig(from: LoadOptions): LoadedConfig {
 
   const warnings: string[] = [];
   const warn = (sentence: string): void => void warnings.push(sentence);
-  const file = isOn(flags, "ignore-config-path") ? undefined : findFile(from, flags);
-  const layers = [file === undefined ? new Map() : readConfigText(file.text, file.path), readEnvironment(from.env, warn), flags];
-  const settings = new Settings(layers, warn);
+  const { settings, presets, configPath } = readSettings(from, flags, { warn, fail: endAtFirst });
   refuseNotBuilt(settings);
-  const readFile = (path: string): string | undefined => from.readFile(resolve(from.cwd, path));
-  const config = deriveConfig({ settings, readFile, warn });
+  const config = deriveConfig({ settings, readFile: fromFolder(from), warn });
   return {
     command: isOn(flags, "print-config") ? "print-config" : "serve",
     config,
-    warnings: [...warnings, ...warningsAbout(config, settings, from.env)],
-    notes: notesOnIdleOptions(settings),
+    warnings: [...warnings, ...presets.warnings, ...warningsAbout(config, settings)],
+    notes: [...presets.notes, ...notesOnIdleOptions(settings)],
     settings,
-    configPath: file?.path,
+    configPath,
   };
+}
+
+/** What the sources say. */
+export interface ReadSettings {
+  readonly settings: Settings;
+  readonly presets: Presets;
+  /** Weakest first: what presets, the file, the variables and the command line say by themselves. */
+  readonly layers: readonly Layer[];
+  readonly configPath: string | undefined;
+}
+
+/** Reads every source, without a look at what the values mean together. `fail` hears what is wrong. */
+export function readSettings(
+  from: LoadOptions,
+  flags: Layer,
+  { warn, fail }: { readonly warn: (sentence: string) => void; readonly fail: Fail },
+): ReadSettings {
+  const file = isOn(flags, "ignore-config-path") ? undefined : attempt(() => findFile(from, flags), fail);
+  const given = [file === undefined ? new Map() : readConfigText(file.text, file.path, fail), readEnvironment(from.env, warn, fail), flags];
+  // Which presets apply, and what they say, follows from what was given.
+  const own = new Settings(given, () => {}, fail);
+  const presets = attempt(() => presetsFor(own, from.env), fail) ?? { names: [], layer: new Map(), warnings: [], notes: [] };
+  const layers = [presets.layer, ...given];
+  return { settings: new Settings(layers, warn, () => {}), presets, layers, configPath: file?.path };
+}
+
+/** Reads files whose paths start from where we are. */
+export function fromFolder({ cwd, readFile }: LoadOptions): (path: string) => string | undefined {
+  return (path) => readFile(resolve(cwd, path));
 }
 
 function findFile({ cwd, readFile }: LoadOptions, flags: Layer): { readonly path: string; readonly text: string } | undefined {

@@ -9,9 +9,14 @@ import { showValue } from "./value.ts";
  * @throws {CableError} `config.not_built`
  */
 export function refuseNotBuilt(settings: Settings): void {
-  const refusals = options.flatMap((option) => refusalsOf(option, settings));
+  const refusals = whatIsNotBuilt(settings).map(({ sentence }) => sentence);
   if (refusals.length === 0) return;
   throw new CableError("config.not_built", `${refusals.join(", ")}: this version does not have that; remove it to start`);
+}
+
+/** Each value that asks for a part which this version does not have, with the beginning of a sentence about it. */
+export function whatIsNotBuilt(settings: Settings): readonly { readonly option: string; readonly sentence: string }[] {
+  return options.flatMap((option) => refusalsOf(option, settings).map((sentence) => ({ option: option.name, sentence })));
 }
 
 /** Says which options change nothing here. */

@@ -78,7 +78,7 @@ export interface Deprecation {
 }
 
 /** Where a value came from, weakest first. */
-export type Source = "default" | "file" | "environment" | "flag";
+export type Source = "default" | "preset" | "file" | "environment" | "flag";
 
 /** The effective values of all options, for rules that look at more than one. */
 export interface OptionReader {

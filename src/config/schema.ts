@@ -3,8 +3,9 @@ import { jwtOptions, streamsOptions } from "./schema/access.ts";
 import { broadcastingOptions } from "./schema/broadcasting.ts";
 import { commandOptions } from "./schema/commands.ts";
 import { environmentOptions } from "./schema/environment.ts";
+import { limitOptions } from "./schema/limits.ts";
 import { natsOptions } from "./schema/nats.ts";
-import { logOptions, metricsOptions } from "./schema/observability.ts";
+import { logOptions, metricsOptions, tracingOptions } from "./schema/observability.ts";
 import { proOptions } from "./schema/pro.ts";
 import { redisOptions } from "./schema/redis.ts";
 import { disconnectOptions, rpcOptions } from "./schema/rpc.ts";
@@ -22,9 +23,11 @@ export const optionGroups: readonly OptionGroup[] = [
   disconnectOptions,
   websocketOptions,
   pingOptions,
+  limitOptions,
   streamsOptions,
   logOptions,
   metricsOptions,
+  tracingOptions,
   jwtOptions,
   transportsOptions,
   natsOptions,

@@ -67,7 +67,8 @@ export function describeType(option: Option): string {
     case "choice":
       return `one of ${option.values.filter((value) => value !== "").join(", ")}`;
     case "list":
-      return option.values === undefined ? `a list separated by "${option.separator ?? ","}"` : `a list of ${option.values.join(", ")}`;
+      if (option.values !== undefined) return `a list of ${option.values.join(", ")}`;
+      return option.separator === "\n" ? "a list with an item a line" : `a list separated by "${option.separator ?? ","}"`;
     case "tags":
       return "a list of name:value";
   }

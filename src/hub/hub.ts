@@ -76,19 +76,23 @@ export class Hub {
     for (const stream of subscription.streams) this.stop(session, subscription, stream);
   }
 
-  /** Puts the publication into the outbox of everyone here who hears its stream, once per identifier. */
-  deliver(publication: Publication): void {
+  /** Puts the publication into the outbox of everyone here who hears its stream, once per identifier. Returns how many that were. */
+  deliver(publication: Publication): number {
     this.#metrics.counters.broadcast_msg_total++;
     const groups = this.#streams.groups(publication.stream);
-    if (groups === undefined) return;
+    if (groups === undefined) return 0;
+    let receivers = 0;
     const { json, broadcastType, excludeSid } = publication;
     for (const { identifier, members } of groups.values()) {
       const frameFor = encodeOnce({ type: "data", identifier, json, broadcastType });
+      receivers += members.size;
       for (const session of members) {
-        if (session.sid !== excludeSid) session.push(frameFor(session.encoding));
+        if (session.sid === excludeSid) receivers--;
+        else session.push(frameFor(session.encoding));
       }
     }
     this.#flusher.observe(publication.receivedAtMs);
+    return receivers;
   }
 
   /** Carries out what the application wants done to its clients here. */

@@ -4,9 +4,9 @@ import { Socket } from "node:net";
 /** How much may wait for a reader that does not read, in bytes, before lines are dropped. */
 const MOST_WAITING_BYTES = 16 * 1024 * 1024;
 /** A pipe that is full says so at once; it is asked again after this. */
-const FULL_PIPE_MS = 20;
-/** How often, at the exit of the process, when there is little time left to wait. */
-const MOST_RETRIES_AT_EXIT = 25;
+const FULL_PIPE_MS = 2;
+/** How often in vain, at the exit of the process, when there is little time left to wait. */
+const MOST_RETRIES_AT_EXIT = 250;
 
 /**
  * Standard output that never holds up the event loop: the lines of a turn are written together at its end, and what a full pipe does not
@@ -52,7 +52,11 @@ class Output {
   }
 
   flushAtExit(): void {
+    let left = Infinity;
     for (let retries = 0; !this.#writeAll() && !this.#isBroken && retries < MOST_RETRIES_AT_EXIT; retries++) {
+      const waiting = this.#rest.length + this.#waitingBytes;
+      if (waiting < left) retries = 0;
+      left = waiting;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_PIPE_MS);
     }
     this.#tellDropped();

@@ -1,4 +1,5 @@
 import { CableError } from "../errors.ts";
+import type { TraceContext } from "../internal/trace-context.ts";
 import type { Broadcast, Publication, RemoteCommand, UnknownCommand } from "./publication.ts";
 
 /**
@@ -36,7 +37,7 @@ function publication(fields: Fields, receivedAtMs: number, index: Index): Public
     return { stream, json: embeddable(data), excludeSid: undefined, broadcastType: undefined, isTransient: false, receivedAtMs };
   }
   if (typeof meta !== "object" || Array.isArray(meta)) throw wrongType("meta", "an object", meta, index);
-  const { exclude_socket: excludeSid, broadcast_type: broadcastType, transient } = meta as Fields;
+  const { exclude_socket: excludeSid, broadcast_type: broadcastType, transient, traceparent } = meta as Fields;
   return {
     stream,
     json: embeddable(data),
@@ -44,7 +45,14 @@ function publication(fields: Fields, receivedAtMs: number, index: Index): Public
     broadcastType: optionalString("meta.broadcast_type", broadcastType, index),
     isTransient: optionalBoolean("meta.transient", transient, index),
     receivedAtMs,
+    trace: traceparent === undefined ? undefined : traceContext(traceparent, (meta as Fields)["tracestate"]),
   };
+}
+
+/** Not AnyCable's. It is for our eyes only, so a bad one is no reason to refuse the publication. */
+function traceContext(traceparent: unknown, tracestate: unknown): TraceContext | undefined {
+  if (typeof traceparent !== "string") return undefined;
+  return { traceparent, tracestate: typeof tracestate === "string" ? tracestate : undefined };
 }
 
 function command(fields: Fields): RemoteCommand | UnknownCommand {

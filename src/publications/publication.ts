@@ -1,3 +1,5 @@
+import type { TraceContext } from "../internal/trace-context.ts";
+
 /** What an application (or a whispering client) wants the subscribers of a stream to hear. */
 export interface Publication {
   readonly stream: string;
@@ -11,6 +13,8 @@ export interface Publication {
   readonly isTransient: boolean;
   /** Clock.monotonicMs when it reached this node, for the latency histogram. */
   readonly receivedAtMs: number;
+  /** Where in a trace it was published, when somebody said so. */
+  readonly trace?: TraceContext | undefined;
 }
 
 /** What an application wants done to connections, on every node. */

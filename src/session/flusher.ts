@@ -8,8 +8,8 @@ import { Run } from "./run.ts";
  * server the end of the turn is now.
  */
 export class Flusher {
-  /** The run that every outbox of this turn starts from. */
-  emptyRun: Run = Run.empty();
+  #emptyRun: Run | undefined;
+  #isAwake = false;
   #dirty: Outbox[] = [];
   /** When the publications of this turn arrived, for the latency histogram: observed once each, after the last write. */
   #arrivals: number[] = [];
@@ -21,9 +21,19 @@ export class Flusher {
     this.#metrics = metrics;
   }
 
+  /**
+   * The run that every outbox of this turn starts from. The turn ends it also when nobody can be written to: runs know what follows them,
+   * so all that was ever sent would stay in memory.
+   */
+  get emptyRun(): Run {
+    this.#wake();
+    return (this.#emptyRun ??= Run.empty());
+  }
+
   /** `outbox` has something to write at the end of this turn. An outbox asks once per turn. */
   mark(outbox: Outbox): void {
-    if (this.#dirty.push(outbox) === 1) setImmediate(this.#flush);
+    this.#wake();
+    this.#dirty.push(outbox);
   }
 
   /** A publication that arrived at `receivedAtMs` has been put into outboxes. One that nobody was written is not observed. */
@@ -31,10 +41,17 @@ export class Flusher {
     if (this.#dirty.length > 0) this.#arrivals.push(receivedAtMs);
   }
 
+  #wake(): void {
+    if (this.#isAwake) return;
+    this.#isAwake = true;
+    setImmediate(this.#flush);
+  }
+
   readonly #flush = (): void => {
     const dirty = this.#dirty;
     this.#dirty = [];
-    this.emptyRun = Run.empty();
+    this.#isAwake = false;
+    this.#emptyRun = undefined;
     for (const outbox of dirty) outbox.flush();
     if (this.#arrivals.length === 0) return;
     const nowMs = this.#clock.monotonicMs();

@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import { closings, type Closing } from "../close-codes.ts";
 import { CableError, messageOf } from "../errors.ts";
 import type { Logger } from "../logger.ts";
+import type { Meter } from "../limits/meter.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { ClientCommand, ServerMessage } from "../protocols/messages.ts";
 import type { Payload } from "../protocols/protocol.ts";
@@ -62,6 +63,10 @@ export class Session implements ConnectionListener, WheelEntry, InboxOwner, Outb
   readonly sid: string;
   readonly encoding: Encoding;
   readonly env: ClientEnv;
+  /** The peer's, when it counts for a limit. */
+  readonly address: string | undefined;
+  /** What its rates are counted with; undefined = no limits. */
+  readonly #meter: Meter | undefined;
   /** By identifier. */
   readonly subscriptions: Map<string, Subscription> = new Map();
   /** Connection identifiers, once accepted. */
@@ -85,7 +90,14 @@ export class Session implements ConnectionListener, WheelEntry, InboxOwner, Outb
   constructor(
     context: SessionContext,
     connection: Connection,
-    identity: { readonly sid: string; readonly encoding: Encoding; readonly env: ClientEnv; readonly heartbeat: Heartbeat },
+    identity: {
+      readonly sid: string;
+      readonly encoding: Encoding;
+      readonly env: ClientEnv;
+      readonly heartbeat: Heartbeat;
+      readonly meter: Meter | undefined;
+      readonly address: string | undefined;
+    },
   ) {
     this.#context = context;
     this.#connection = connection;
@@ -93,6 +105,8 @@ export class Session implements ConnectionListener, WheelEntry, InboxOwner, Outb
     this.encoding = identity.encoding;
     this.env = identity.env;
     this.#heartbeat = identity.heartbeat;
+    this.#meter = identity.meter;
+    this.address = identity.address;
     this.#inbox = new Inbox(connection, this);
     this.#outbox = new Outbox(connection, context.flusher, context.metrics, this);
   }
@@ -180,6 +194,10 @@ export class Session implements ConnectionListener, WheelEntry, InboxOwner, Outb
     const bytes = typeof payload === "string" ? Buffer.byteLength(payload) : payload.byteLength;
     counters.data_rcvd_total += bytes;
     this.#heartbeat.alive();
+    if (this.#meter?.message(bytes, this.#context.clock.monotonicMs()) === false) {
+      this.#rateLimited();
+      return;
+    }
     let command: ClientCommand;
     try {
       command = this.encoding.protocol.decode(payload);
@@ -191,6 +209,11 @@ export class Session implements ConnectionListener, WheelEntry, InboxOwner, Outb
     counters.client_msg_total++;
     // A pong has said all it has to say by being there.
     if (command.command === "pong") return;
+    if (command.command === "whisper" && this.#meter?.whisper(this.#context.clock.monotonicMs()) === false) {
+      // Nobody waits for a whisper to arrive, so one too many is no reason to part.
+      counters.limited_whispers_total++;
+      return;
+    }
     this.#inbox.take(command, bytes);
     // It can't answer pings while nobody listens.
     if (this.#inbox.isPaused) this.#heartbeat.alive();
@@ -280,6 +303,12 @@ export class Session implements ConnectionListener, WheelEntry, InboxOwner, Outb
     });
     this.#outbox.clear();
     this.close(closings.tooSlow);
+  }
+
+  #rateLimited(): void {
+    this.#context.metrics.counters.limited_clients_total++;
+    this.#context.logger.info("session sent more than a rate limit allows", { sid: this.sid });
+    this.close(closings.rateLimited);
   }
 
   #closeOnceFlushed(): void {

@@ -2,6 +2,8 @@ import type { Clock, Timer } from "../clock.ts";
 
 /** How exact deadlines are. Everything that is due in the same tick is done together, which also lets pings share their frame. */
 const TICK_MS = 100;
+/** A turn that comes later than this was held up: the process was suspended, or had too much to do. */
+const HELD_UP_MS = 500;
 
 /** Something with a deadline. It has at most one at a time. */
 export interface WheelEntry {
@@ -17,6 +19,8 @@ export class TimerWheel {
   readonly #slots = new Map<number, Set<WheelEntry>>();
   #handledTick = 0;
   #timer: Timer | undefined;
+  #turnAtMs = 0;
+  #wasHeldUp = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -26,7 +30,7 @@ export class TimerWheel {
   schedule(entry: WheelEntry, atMs: number): void {
     if (this.#timer === undefined) {
       this.#handledTick = Math.floor(this.#clock.monotonicMs() / TICK_MS);
-      this.#timer = this.#clock.after(TICK_MS, this.#turn);
+      this.#wait();
     }
     const tick = Math.max(Math.ceil(atMs / TICK_MS), this.#handledTick + 1);
     if (entry.wheelTick === tick) return;
@@ -44,8 +48,21 @@ export class TimerWheel {
     entry.wheelTick = 0;
   }
 
+  #wait(): void {
+    this.#turnAtMs = this.#clock.monotonicMs() + TICK_MS;
+    this.#timer = this.#clock.after(TICK_MS, this.#turn);
+  }
+
   readonly #turn = (): void => {
     const nowMs = this.#clock.monotonicMs();
+    // Timers come before the network: the pongs and finished writes of that time are still to be heard, and it is us who were late.
+    const isHeldUp = nowMs - this.#turnAtMs > HELD_UP_MS;
+    if (isHeldUp && !this.#wasHeldUp) {
+      this.#wasHeldUp = true;
+      this.#wait();
+      return;
+    }
+    this.#wasHeldUp = false;
     const currentTick = Math.floor(nowMs / TICK_MS);
     while (this.#handledTick < currentTick) {
       this.#handledTick++;
@@ -59,6 +76,7 @@ export class TimerWheel {
         entry.due(nowMs);
       }
     }
-    this.#timer = this.#slots.size > 0 ? this.#clock.after(TICK_MS, this.#turn) : undefined;
+    this.#timer = undefined;
+    if (this.#slots.size > 0) this.#wait();
   };
 }

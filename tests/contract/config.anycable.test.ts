@@ -43,7 +43,7 @@ describe("what AnyCable's --print-config says", () => {
         nodeId: "n1",
       },
       broadcast: { adapters: ["redis", "http"], http: { listen: "main", path: "/pub", key: "bk", cors: true }, redisChannel: "ch" },
-      redis: { url: "redis://:pw@cache:6380/2", tlsVerify: true, isRequired: true },
+      redis: { url: "redis://:pw@cache:6380/2", tls: { verify: true }, isRequired: true },
       rpc: {
         implementation: "grpc",
         host: "dns:///rpc:50051",
@@ -59,14 +59,18 @@ describe("what AnyCable's --print-config says", () => {
       disconnect: { mode: "always", ratePerSecond: 50, backlog: 100 },
       websocket: { paths: ["/cable", "/ws"], maxMessageBytes: 1024, writeTimeoutMs: 3000, maxPendingBytes: 5000 },
       pings: { intervalMs: 5000, timestampPrecision: "ms", pongTimeoutMs: 6000 },
-      streams: { isPublic: true },
+      auth: { jwt: { param: "token", isEnforced: false, secrets: ["qwerty"] } },
+      streams: { isPublic: true, secrets: ["qwerty"], turbo: undefined },
       logging: { level: "warn", format: "json" },
       metrics: { httpPath: "/metrics", listen: { host: "127.0.0.1", port: 9464 }, tags: { dc: "eu", env: "prod" } },
     });
-    expect(warnings).toEqual([expect.stringContaining("pub/sub between nodes is not built yet")]);
+    expect(warnings).toEqual([
+      expect.stringContaining("redis_tls_verify: without effect"),
+      expect.stringContaining("pub/sub between nodes is not built yet"),
+    ]);
     expect(notes).toEqual([
       expect.stringMatching(/^These options have no effect here: .*hub_gopool_size.*redis_disable_cache.*read_buffer_size/u),
-      expect.stringMatching(/^These options belong to parts that are not built yet.*history_limit.*jwt_param.*sse_path/u),
+      expect.stringMatching(/^These options belong to parts that are not built yet.*history_limit.*sse_path/u),
     ]);
   });
 

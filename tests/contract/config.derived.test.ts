@@ -43,16 +43,25 @@ describe("metrics", () => {
     expect(configOf("--metrics_port=9464").metrics.listen).toEqual({ host: "localhost", port: 9464 });
     expect(configOf("--metrics_host=127.0.0.1").metrics.listen).toEqual({ host: "127.0.0.1", port: 8080 });
   });
-});
 
-describe("readiness", () => {
-  it("depends on Redis when somebody asked for it", () => {
-    const isRequired = (...argv: readonly string[]): boolean => configOf(...argv).redis.isRequired;
-    expect(isRequired()).toBe(false);
-    expect(isRequired("--broadcast_adapter=http,redis")).toBe(true);
-    expect(isRequired("--redis_url=redis://localhost:6379")).toBe(true);
-    expect(isRequired("--redis_url=redis://cache", "--broadcast_adapter=http")).toBe(false);
-    expect(load({ env: { REDIS_URL: "redis://cache" } }).config.redis.isRequired).toBe(true);
+  it.each([
+    ["stats:9125", "stats", 9125],
+    ["stats", "stats", 8125],
+    ["10.0.0.1:8125", "10.0.0.1", 8125],
+    ["[::1]:9125", "::1", 9125],
+  ])("are sent to StatsD at %s", (given, host, port) => {
+    expect(configOf(`--statsd_host=${given}`).metrics.statsd).toEqual({
+      host,
+      port,
+      prefix: "anycable_go.",
+      maxPacketBytes: 1400,
+      tagsFormat: "datadog",
+    });
+  });
+
+  it("are printed and sent every 15 s, also by the old name of the interval", () => {
+    expect(configOf().metrics.rotateIntervalMs).toBe(15_000);
+    expect(configOf("--metrics_log_interval=5").metrics).toMatchObject({ rotateIntervalMs: 5_000, log: undefined });
   });
 });
 
@@ -66,21 +75,6 @@ describe("public", () => {
 });
 
 describe("addresses", () => {
-  it.each([
-    ["cache:6380", "redis://cache:6380"],
-    ["redis://cache/", "redis://cache"],
-    ["REDISS://cache", "rediss://cache"],
-    ["valkeys://user:p%40ss@cache/3", "rediss://user:p%40ss@cache/3"],
-    ["redis://:pw@[::1]:6380/0", "redis://:pw@[::1]:6380/0"],
-  ])("redis_url %s is %s", (given, url) => {
-    expect(configOf(`--redis_url=${given}`).redis.url).toBe(url);
-  });
-
-  it("redis_url of others is none of our business without the redis adapter", () => {
-    expect(() => load({ env: { REDIS_URL: "unix:///run/redis.sock" }, argv: ["--broadcast_adapter=http"] })).not.toThrow();
-    expect(() => load({ env: { REDIS_URL: "unix:///run/redis.sock" } })).toThrow('REDIS_URL has the scheme "unix"');
-  });
-
   it.each([
     "localhost:50051",
     "dns:///rpc.internal:50051",
@@ -122,15 +116,6 @@ describe("warnings", () => {
     expect(load({ env: { REDIS_URL: "redis://cache" } }).warnings).toEqual([expect.stringContaining("pub/sub between nodes")]);
     expect(load({ env: { REDIS_URL: "redis://cache" }, argv: ["--broadcast_adapter=redis"] }).warnings).toEqual([]);
     expect(load({}).warnings).toEqual([]);
-  });
-
-  it("say what a preset would have done, unless presets are switched off", () => {
-    const fly = { FLY_APP_NAME: "a", FLY_ALLOC_ID: "b", FLY_REGION: "c" };
-    const heroku = { HEROKU_APP_ID: "a", HEROKU_DYNO_ID: "b" };
-    expect(load({ env: fly }).warnings).toEqual([expect.stringMatching(/looks like Fly.*host=0\.0\.0\.0.*presets=none/u)]);
-    expect(load({ env: heroku, argv: ["--presets=auto"] }).warnings).toEqual([expect.stringMatching(/looks like Heroku/u)]);
-    expect(load({ env: fly, argv: ["--presets=none"] }).warnings).toEqual([]);
-    expect(load({ env: { FLY_APP_NAME: "a" } }).warnings).toEqual([]);
   });
 
   it("say that an adaptive limit is not built", () => {

@@ -30,7 +30,7 @@ describe("an unknown flag", () => {
     });
     expect(flag("--no-auth")).toBe("unknown flag --no-auth; did you mean --noauth?");
     expect(flag("--maxconn", "1")).toBe("unknown flag --maxconn; did you mean --max-conn?");
-    expect(flag("--statsd_tag_format=x")).toBe("unknown flag --statsd_tag_format; did you mean --statsd_tags_format?");
+    expect(flag("--statsd_hots=x")).toBe("unknown flag --statsd_hots; did you mean --statsd_host?");
     expect(flag("--zzzzzzzz")).toBe("unknown flag --zzzzzzzz; see --help");
   });
 
@@ -145,6 +145,14 @@ describe("a bad value", () => {
     ["--health-path=", 'a path starts with "/"'],
     ["--http_broadcast_path=x", 'a path starts with "/"'],
     ["--metrics_http=metrics", 'a path starts with "/"'],
+    ["--metrics_rotate_interval=0", "from 1 to 2147483 (s)"],
+    ["--statsd_max_packet_size=99", "from 100 to 65507 (bytes)"],
+    ["--statsd_prefix=a:b", "blanks and : | @ # are not allowed"],
+    ["--statsd_host=http://stats:8125", 'is "http://stats:8125", but takes host:port'],
+    ["--statsd_host=:8125", "takes host:port"],
+    ["--statsd_host=stats:65536", "takes host:port"],
+    ["--statsd_host=::1", "takes host:port"],
+    ["--tracing=jaeger", "one of none, otlp"],
     ["--host=", "0.0.0.0 or :: listens on every interface"],
     ["--host=http://x", "without scheme, path or port"],
     ["--headers=Cookie,X Y", '"x y" is no name of a header'],
@@ -265,23 +273,6 @@ describe("what is not built", () => {
     expect(() => load({ argv: ["--sse=false"], env: { ANYCABLE_SSE: "true" } })).not.toThrow();
   });
 
-  it("is RPC over HTTP, unless there is no RPC", () => {
-    expect(flag("--rpc_host=http://rails/_anycable")).toContain("--rpc_host asks for RPC over HTTP");
-    expect(flag("--rpc_host=HTTPS://rails/_anycable")).toContain("--rpc_host asks for RPC over HTTP");
-    expect(flag("--rpc_impl=http")).toContain("--rpc_impl=http asks for RPC over HTTP");
-    expect(() => load({ argv: ["--rpc_host=http://rails", "--norpc"] })).not.toThrow();
-  });
-
-  it("is a Redis cluster, sentinels and certificates for Redis, unless Redis is not used", () => {
-    const env = { REDIS_URL: "redis://:s3cr3t@a:6379,redis://b:6379" };
-    const { message } = refusal({ env });
-    expect(message).toContain("REDIS_URL asks for a Redis cluster");
-    expect(message).not.toContain("s3cr3t");
-    expect(flag("--redis_sentinels=:s3cr3t@a:26379")).toMatch(/^--redis_sentinels asks for finding Redis through sentinels/u);
-    const others = { ANYCABLE_REDIS_SENTINELS: "a:1", ANYCABLE_REDIS_TLS_CA_CERT_PATH: "/ca" };
-    expect(() => load({ env: { ...env, ...others }, argv: ["--broadcast_adapter=http"] })).not.toThrow();
-  });
-
   it("is never needed for --secret alone", () => {
     expect(load({ argv: ["--secret=qwerty"] })).toMatchObject({ warnings: [], notes: [] });
   });
@@ -291,7 +282,7 @@ describe("secrets", () => {
   const word = "s3cr3t";
 
   it("are in no message", () => {
-    for (const argument of ["--secret", "--broadcast_key", "--redis_url"]) {
+    for (const argument of ["--secret", "--broadcast_key", "--redis_url", "--jwt_secret", "--jwt_previous_secrets", "--turbo_rails_key"]) {
       expect(flag(`${argument}=${word}`, word)).not.toContain(word);
     }
     for (const url of [`http://:${word}@x`, `redis://:${word}#@x`, `redis://x/${word}`, `redis://:${word}@x/a/b`, `redis://:${word}@`]) {
@@ -301,9 +292,7 @@ describe("secrets", () => {
       expect(message).not.toContain(word);
     }
     expect(toml(`secret = ["${word}"]\n`)).toBe("secret in /app/ropeway.toml has a value of the wrong kind, but takes text");
-    for (const name of ["jwt_secret", "streams_secret", "api_secret", "turbo_rails_key"]) {
-      expect(flag(`--${name}=${word}`)).not.toContain(word);
-    }
+    expect(flag(`--api_secret=${word}`)).not.toContain(word);
     const { warnings, notes } = load({ argv: [`--http_broadcast_secret=${word}`, `--pusher_secret=${word}`, `--http_rpc_secret=${word}`] });
     expect([...warnings, ...notes].join()).not.toContain(word);
   });

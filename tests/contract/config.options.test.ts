@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { hasFlag, variablesOf, type Option } from "../../src/config/option.ts";
 import { optionByName, options } from "../../src/config/schema.ts";
-import { certificate, samples, type Sample } from "../fixtures/config/samples.ts";
+import { certificate, publicKey, samples, type Sample } from "../fixtures/config/samples.ts";
 import { load, type Loaded, type Sources } from "../fixtures/config/load.ts";
 
-const files = { "/app/ca.pem": certificate };
+const files = { "/app/ca.pem": certificate, "/app/public.pem": publicKey };
 
 /** Every way to give an option a value, by the name that messages use for it. */
 function waysToGive(option: Option, { text, value }: Sample): readonly (readonly [way: string, origin: string, Sources])[] {
@@ -37,7 +37,11 @@ function literal(option: Option, value: unknown): string {
 }
 
 function loadWith(sample: Sample, sources: Sources): Loaded {
-  return load({ ...sources, argv: [...(sample.beside ?? []), ...(sources.argv ?? [])], files: { ...files, ...sources.files } });
+  return load({
+    argv: [...(sample.beside ?? []), ...(sources.argv ?? [])],
+    env: { ...sample.among, ...sources.env },
+    files: { ...files, ...sources.files },
+  });
 }
 
 function at(config: unknown, path: string): unknown {

@@ -4,9 +4,9 @@ import { describe, expect, it } from "vitest";
 import { options } from "../../src/config/schema.ts";
 import { renderConfig } from "../../src/config/render.ts";
 import { load, type Loaded, type Sources } from "../fixtures/config/load.ts";
-import { certificate, samples } from "../fixtures/config/samples.ts";
+import { certificate, privateKey, publicKey, samples } from "../fixtures/config/samples.ts";
 
-const files = { "/app/ca.pem": certificate };
+const files = { "/app/ca.pem": certificate, "/app/public.pem": publicKey, "/app/key.pem": privateKey };
 
 /** The configuration, printed and loaded again from nothing but that. */
 function reloaded(loaded: Loaded): Loaded {
@@ -44,7 +44,7 @@ describe("--print-config", () => {
     const sources: Sources =
       only === "file"
         ? { files: { "/app/ropeway.toml": `${option.toml} = ${JSON.stringify(sample.value)}` } }
-        : { env: { [variableOf(name)]: sample.text } };
+        : { env: { [variableOf(name)]: sample.text }, argv: sample.beside ?? [] };
     const second = expectToComeBack(sources);
     expect(second.settings.get(name)).toMatchObject({ value: sample.value, source: "file" });
   });

@@ -22,7 +22,7 @@ describe.each([...pages])("%s", (path, text) => {
 
   it("names only npm scripts that exist", () => {
     const named = [...text.matchAll(/(?:^ *\$? *|`|&& )npm (?:run )?([a-z][\w:-]*)/gm)].map(([, name]) => name!);
-    const notScripts = new Set(["install", "ci", "pack", "run", "start", "i", "exec", "link", "publish", "run-script"]);
+    const notScripts = new Set(["install", "ci", "pack", "run", "start", "i", "exec", "link", "publish", "run-script", "view"]);
     expect(named.filter((name) => !notScripts.has(name) && !(name in scripts))).toEqual([]);
   });
 

@@ -24,6 +24,9 @@ type Sent<Response> = (Partial<Omit<Response, "status">> & { readonly status?: n
 export interface IncomingCall {
   readonly sid: string;
   readonly protov: string;
+  /** The trace that the call is part of; empty when it is none. */
+  readonly traceparent?: string;
+  readonly tracestate?: string;
   /** Fires when the caller has given the call up. */
   readonly canceled: AbortSignal;
 }

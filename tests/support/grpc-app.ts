@@ -130,7 +130,8 @@ function unary<Request>(handle: (request: Request, call: IncomingCall) => unknow
     const canceled = new AbortController();
     call.on("cancelled", () => canceled.abort());
     const metadata = (name: string): string => String(call.metadata.get(name)[0] ?? "");
-    void answer(() => handle(call.request, { sid: metadata("sid"), protov: metadata("protov"), canceled: canceled.signal }), respond);
+    const [sid = "", protov = "", traceparent = "", tracestate = ""] = ["sid", "protov", "traceparent", "tracestate"].map(metadata);
+    void answer(() => handle(call.request, { sid, protov, traceparent, tracestate, canceled: canceled.signal }), respond);
   };
 }
 

@@ -98,7 +98,8 @@ export const broadcastingOptions: OptionGroup = {
       class: "works",
       check: notEmpty,
       text: "Redis channel that the redis adapter listens to.",
-      advice: "Channels are shared by all databases of a Redis: give each environment its own.",
+      advice:
+        "Channels are shared by all databases of a Redis: give each environment its own. What is published while Redis is away is lost, as Redis keeps nothing for who is not there.",
     },
     {
       name: "redisx_stream",

@@ -1,8 +1,5 @@
-import { absolutePathOrEmpty, labelNames } from "../checks.ts";
-import type { OptionGroup } from "../option.ts";
-
-const metricsLog = "printing metrics to the log";
-const statsd = "StatsD";
+import { absolutePathOrEmpty, labelNames, statsdPrefix } from "../checks.ts";
+import { longestSeconds, type OptionGroup } from "../option.ts";
 
 export const logOptions: OptionGroup = {
   title: "Logs",
@@ -84,39 +81,37 @@ export const metricsOptions: OptionGroup = {
       toml: "metrics.log",
       type: "boolean",
       default: false,
-      class: "not-built",
-      part: metricsLog,
+      class: "works",
       text: "Print metrics to the log.",
+      advice: "One line of about 1 KB at level info every metrics_rotate_interval.",
     },
     {
       name: "metrics_rotate_interval",
       toml: "metrics.rotate_interval",
       type: "integer",
       default: 15,
+      min: 1,
+      max: longestSeconds,
       unit: "s",
-      class: "not-built",
-      part: `${metricsLog}, or to StatsD,`,
-      isDetail: true,
-      text: "How often metrics are printed or sent.",
+      class: "works",
+      text: "How often metrics are printed (metrics_log) or sent (statsd_host).",
+      advice: "Make it what the StatsD server flushes by, or a multiple of it.",
     },
     {
       name: "metrics_log_filter",
       toml: "metrics.log_filter",
       type: "list",
       default: [],
-      class: "not-built",
-      part: metricsLog,
-      isDetail: true,
-      text: "Metrics to print; all when empty.",
+      class: "works",
+      text: "Metrics to print, by name without prefix; all when empty.",
     },
     {
       name: "metrics_log_interval",
       type: "integer",
       default: 0,
+      max: longestSeconds,
       unit: "s",
-      class: "not-built",
-      part: metricsLog,
-      isDetail: true,
+      class: "works",
       deprecated: { advice: "use metrics_rotate_interval", becomes: (seconds) => ({ metrics_rotate_interval: seconds }) },
       text: "Old name of `metrics_rotate_interval`.",
     },
@@ -142,41 +137,60 @@ export const metricsOptions: OptionGroup = {
       toml: "metrics.statsd.host",
       type: "string",
       default: "",
-      class: "not-built",
-      part: statsd,
-      text: "StatsD server to send metrics to, host:port.",
+      class: "works",
+      text: "StatsD server to send metrics to over UDP, host:port; port 8125 when none is given. Empty is none.",
+      advice: "That it is not there costs nothing, and is said once in the log.",
     },
     {
       name: "statsd_prefix",
       toml: "metrics.statsd.prefix",
       type: "string",
       default: "anycable_go.",
-      class: "not-built",
-      part: statsd,
-      isDetail: true,
-      text: "Prefix of the names.",
+      class: "works",
+      check: statsdPrefix,
+      text: "What stands before the names sent to StatsD, its dot included.",
     },
     {
       name: "statsd_max_packet_size",
       toml: "metrics.statsd.max_packet_size",
       type: "integer",
       default: 1400,
+      min: 100,
+      max: 65_507,
       unit: "bytes",
-      class: "not-built",
-      part: statsd,
-      isDetail: true,
-      text: "Largest packet.",
+      class: "works",
+      text: "Largest packet to StatsD.",
+      advice:
+        "Leave it, unless the server is on this machine or the network is known to carry more: what is cut in two on the way gets lost more easily.",
     },
     {
       name: "statsd_tags_format",
+      // What AnyCable's documentation calls it.
+      aliases: ["statsd_tag_format"],
       toml: "metrics.statsd.tags_format",
       type: "choice",
       default: "datadog",
       values: ["datadog", "influxdb", "graphite"],
-      class: "not-built",
-      part: statsd,
-      isDetail: true,
-      text: "How tags are written: datadog, influxdb, graphite.",
+      class: "works",
+      text: "How metrics_tags are written for StatsD: datadog, influxdb, graphite.",
+    },
+  ],
+};
+
+export const tracingOptions: OptionGroup = {
+  title: "Traces",
+  options: [
+    {
+      name: "tracing",
+      toml: "tracing.exporter",
+      type: "choice",
+      default: "none",
+      values: ["none", "otlp"],
+      isOwn: true,
+      class: "works",
+      text: "Send traces (otlp) to an OpenTelemetry collector, or none. The OTEL_* variables say where to, and how many.",
+      advice:
+        "Needs packages that are not installed with Ropeway; without them the start stops with the line that installs them. In production sample a part of the traces (OTEL_TRACES_SAMPLER). See [observability](../observability.md#traces).",
     },
   ],
 };

@@ -1,12 +1,4 @@
-import type { OptionGroup, OptionReader, OptionValue } from "../option.ts";
-
-/** Redis options mean nothing, and refuse nothing, when no adapter uses Redis. */
-function usesRedis(_value: OptionValue, others: OptionReader): boolean {
-  return (others.value("broadcast_adapter") as readonly string[]).includes("redis");
-}
-
-const throughSentinels = "finding Redis through sentinels";
-const ownCertificates = "TLS to Redis with certificates of your own";
+import { longestSeconds, type OptionGroup } from "../option.ts";
 
 export const redisOptions: OptionGroup = {
   title: "Redis",
@@ -19,14 +11,9 @@ export const redisOptions: OptionGroup = {
       default: "redis://localhost:6379",
       isSecret: true,
       class: "works",
-      notBuiltPart: (value, others) => {
-        if (typeof value !== "string" || !usesRedis(value, others)) return undefined;
-        if (value.includes(",")) return "a Redis cluster";
-        return value.includes("master_set=") ? throughSentinels : undefined;
-      },
-      text: "Redis to connect to: redis://user:password@host:port/db, or rediss:// for TLS.",
+      text: "Redis to connect to: redis://user:password@host:port/db, rediss:// for TLS, unix:///path.",
       advice:
-        "Set, it makes readiness depend on Redis. A comma list (a cluster) is not built yet. Odd characters in the password are percent-encoded.",
+        "Set, it makes readiness depend on Redis. A comma list names nodes of a cluster: user, password and TLS come from the first URL, and the other nodes are found out. Odd characters in the password are percent-encoded. With `redis_sentinels` its host is the name of the master.",
     },
     {
       name: "redis_tls_verify",
@@ -52,51 +39,47 @@ export const redisOptions: OptionGroup = {
       type: "list",
       default: [],
       isSecret: true,
-      class: "not-built",
-      part: throughSentinels,
-      isRefused: usesRedis,
+      class: "works",
       text: "Sentinels that know the master, host:port; the master's name is the host of `redis_url`.",
+      advice:
+        "Name more than one: others are found out, but one must be there at the start. `:password@host:port` when sentinels want a password; that of `redis_url` is for the master. For TLS to both, `rediss://` stands in both.",
     },
     {
       name: "redis_sentinel_discovery_interval",
       toml: "redis.sentinel_discovery_interval",
       type: "integer",
       default: 30,
+      max: longestSeconds,
       unit: "s",
-      class: "not-built",
-      part: throughSentinels,
-      isDetail: true,
-      text: "How often sentinels are asked for other sentinels.",
+      class: "works",
+      text: "How often sentinels are asked who is master, and a node of a cluster whether it still has its cluster.",
+      advice:
+        "A lost connection and a sentinel's announcement are acted upon at once. Lower it only where those may not come through; 0 is never.",
     },
     {
       name: "redis_tls_ca_cert_path",
       toml: "redis.tls_ca_cert_path",
       type: "string",
       default: "",
-      class: "not-built",
-      part: ownCertificates,
-      isRefused: usesRedis,
-      text: "File of the authority that signed the server's certificate.",
+      class: "works",
+      text: "PEM file of the authority that signed the certificate of a rediss:// server; for `redis_tls_verify`.",
+      advice: "It and the next two are read again for each connection, so renewed files need no restart.",
     },
     {
       name: "redis_tls_client_cert_path",
       toml: "redis.tls_client_cert_path",
       type: "string",
       default: "",
-      class: "not-built",
-      part: ownCertificates,
-      isRefused: usesRedis,
-      text: "File of the certificate that we show.",
+      class: "works",
+      text: "PEM file of the certificate that we show to a rediss:// server which wants one.",
     },
     {
       name: "redis_tls_client_key_path",
       toml: "redis.tls_client_key_path",
       type: "string",
       default: "",
-      class: "not-built",
-      part: ownCertificates,
-      isRefused: usesRedis,
-      text: "File of its key.",
+      class: "works",
+      text: "PEM file of its key.",
     },
     {
       name: "redis_disable_cache",

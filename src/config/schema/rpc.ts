@@ -1,8 +1,6 @@
 import { headerNames, notEmpty } from "../checks.ts";
 import { largestBytes, longestMs, longestSeconds, type OptionGroup } from "../option.ts";
 
-const overHttp = "RPC over HTTP";
-
 export const rpcOptions: OptionGroup = {
   title: "RPC",
   options: [
@@ -11,14 +9,12 @@ export const rpcOptions: OptionGroup = {
       toml: "rpc.host",
       type: "string",
       default: "localhost:50051",
+      isSecret: true,
       class: "works",
       check: notEmpty,
-      notBuiltPart: (value, others) => {
-        const isUsed = others.value("norpc") !== true && others.value("rpc_impl") !== "none";
-        return isUsed && typeof value === "string" && /^https?:\/\//iu.test(value) ? overHttp : undefined;
-      },
-      text: "The application's gRPC server: host:port, dns:///host:port or grpc-list://a:1,b:2.",
-      advice: "`dns:///` follows the name as its addresses change; calls go round over all of them. http(s):// is not built yet.",
+      text: "The application: host:port, dns:///host:port or grpc-list://a:1,b:2 (gRPC); http(s)://.",
+      advice:
+        "`dns:///` follows the name as its addresses change; calls go round over all of them. Over HTTP it is the whole URL of the endpoint, `http://localhost:3000/_anycable` for Rails.",
     },
     {
       name: "norpc",
@@ -35,9 +31,8 @@ export const rpcOptions: OptionGroup = {
       type: "choice",
       default: "",
       values: ["", "grpc", "http", "none"],
-      notBuiltValues: { http: overHttp },
       class: "works",
-      text: "How the application is called: grpc or none; by the scheme of `rpc_host` when empty.",
+      text: "How the application is called: grpc, http, none; by the scheme of `rpc_host` when empty.",
     },
     {
       name: "rpc_concurrency",
@@ -57,7 +52,7 @@ export const rpcOptions: OptionGroup = {
       max: longestMs,
       unit: "ms",
       class: "works",
-      text: "Time for one attempt of a call; 0 is no limit of its own.",
+      text: "Time for one attempt of a call; 0 is no limit of its own, over HTTP 3000.",
       advice: "`rpc_command_timeout` limits the whole anyway.",
     },
     {
@@ -99,7 +94,7 @@ export const rpcOptions: OptionGroup = {
       type: "boolean",
       default: false,
       class: "works",
-      text: "Call over TLS; `rpc_tls_root_ca` switches it on too.",
+      text: "Call over TLS; `rpc_tls_root_ca` switches it on too, and over HTTP https:// alone.",
     },
     {
       name: "rpc_tls_verify",
@@ -144,22 +139,19 @@ export const rpcOptions: OptionGroup = {
       type: "string",
       default: "",
       isSecret: true,
-      class: "not-built",
-      part: overHttp,
-      isDetail: true,
-      text: "Bearer key for calls; derived from the secret when empty.",
+      class: "works",
+      text: "Bearer key for calls over HTTP; derived from the secret when empty, `none`: no key.",
+      advice: "The application has to know it, or the secret. Without one, whoever reaches the endpoint can make calls.",
     },
     {
       name: "http_rpc_timeout",
       toml: "rpc.http_request_timeout",
       type: "integer",
       default: 0,
+      max: longestMs,
       unit: "ms",
-      class: "not-built",
-      part: overHttp,
-      isDetail: true,
-      deprecated: { advice: "use rpc_request_timeout", becomes: () => ({}) },
-      text: "Old name of `rpc_request_timeout`, for RPC over HTTP alone.",
+      class: "works",
+      text: "Older name of `rpc_request_timeout` for calls over HTTP, and stronger; 0 is none.",
     },
   ],
 };

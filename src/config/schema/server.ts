@@ -1,7 +1,5 @@
-import { absolutePath, absolutePathOrEmpty, absolutePaths, listenHost, printable } from "../checks.ts";
-import { longestSeconds, type OptionGroup, type OptionValue } from "../option.ts";
-
-const switchNothingOn: readonly OptionValue[] = [["none"], []];
+import { absolutePath, absolutePathOrEmpty, absolutePaths, listenHost, networkNames, printable } from "../checks.ts";
+import { longestSeconds, type OptionGroup } from "../option.ts";
 
 export const serverOptions: OptionGroup = {
   title: "Server",
@@ -161,18 +159,31 @@ export const serverOptions: OptionGroup = {
       toml: "server.ssl.cert_path",
       type: "string",
       default: "",
-      class: "not-built",
-      part: "TLS for clients",
-      text: "Certificate file to serve TLS with. Let a proxy in front end TLS.",
+      class: "works",
+      text: "PEM file with the certificate, and its chain, to serve TLS with.",
+      advice:
+        "Every port of Ropeway then speaks TLS alone, those for publications, metrics and health checks too. Both files are read again every 2 s, so renewed ones need no restart.",
     },
     {
       name: "ssl_key",
       toml: "server.ssl.key_path",
       type: "string",
       default: "",
-      class: "not-built",
-      part: "TLS for clients",
-      text: "Key file of `ssl_cert`.",
+      class: "works",
+      text: "PEM file with the key of `ssl_cert`, without passphrase.",
+    },
+    {
+      name: "trusted_proxies",
+      toml: "server.trusted_proxies",
+      isOwn: true,
+      type: "list",
+      default: [],
+      isLowerCase: true,
+      class: "works",
+      check: networkNames,
+      text: "Addresses of proxies in front, such as 10.1.2.3,10.8.0.0/16,loopback,private.",
+      advice:
+        "Their X-Forwarded-For gives the application's REMOTE_ADDR, their X-Forwarded-Proto and X-Forwarded-Host its URL; from anybody else these headers say nothing. `private` is 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 and fc00::/7. Name nothing that clients can connect from: they could claim any address.",
     },
     {
       name: "presets",
@@ -180,10 +191,11 @@ export const serverOptions: OptionGroup = {
       type: "list",
       default: ["auto"],
       values: ["auto", "none", "fly", "heroku", "broker"],
-      class: "not-built",
-      part: "configuration by preset",
-      off: switchNothingOn,
-      text: "Sets of defaults for a host. `none` also silences the warning of `auto` on Fly and Heroku.",
+      class: "works",
+      notBuiltValues: { broker: "the broker (history, sessions, presence)" },
+      text: "Defaults for a host: auto finds out fly and heroku by itself, none is none.",
+      advice:
+        "Whatever is set counts more than a preset. `heroku`: `host`. `fly`: `host`, `rpc_host` with ANYCABLE_FLY_RPC_APP_NAME, and without Redis `broadcast_adapter=http`; its NATS is not built yet. Publications over HTTP come to the main port when a key protects them, with or without preset.",
     },
   ],
 };

@@ -42,9 +42,10 @@ export const websocketOptions: OptionGroup = {
       toml: "ws.enable_compression",
       type: "boolean",
       default: false,
-      class: "not-built",
-      part: "compression of WebSocket messages",
-      text: "Offer permessage-deflate.",
+      class: "works",
+      text: "Agree on compression (permessage-deflate) with clients that offer it, as browsers do.",
+      advice:
+        "Messages from 256 bytes on shrink to a half or less; each is compressed once, however many hear it, which takes 10 µs up to a few KB and 0.4 ms at 64 KB. Leave it off where a message goes to few clients and the network is no concern.",
     },
     {
       name: "read_buffer_size",

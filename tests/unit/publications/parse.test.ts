@@ -19,6 +19,17 @@ describe("what applications publish", () => {
     ]);
   });
 
+  it("carries the trace that it was published in, and does not mind one that makes no sense", () => {
+    const publish = (meta: object): unknown => parse({ stream: "s", data: "1", meta })[0];
+    expect(publish({ traceparent: "00-a-b-01", tracestate: "x=1" })).toMatchObject({
+      trace: { traceparent: "00-a-b-01", tracestate: "x=1" },
+    });
+    expect(publish({ traceparent: "nonsense", tracestate: 1 })).toMatchObject({
+      trace: { traceparent: "nonsense", tracestate: undefined },
+    });
+    expect(publish({ traceparent: 1 })).toMatchObject({ trace: undefined });
+  });
+
   it.each([null, {}, { exclude_socket: null, broadcast_type: "", transient: null }])("means nothing with meta %j", (meta) => {
     expect(parse({ stream: "s", data: "1", meta })).toEqual([{ stream: "s", json: "1", ...plain }]);
   });

@@ -66,7 +66,7 @@ describe("TimerWheel", () => {
     expect(log.at(-1)).toBe("a@1100");
   });
 
-  it("catches up after the process was held up", () => {
+  it("catches up after the process was held up, once the network had its turn", () => {
     const { clock, wheel, entry } = setUp();
     const times: number[] = [];
     for (let at = 1_000; at >= 100; at -= 100) {
@@ -76,6 +76,16 @@ describe("TimerWheel", () => {
       );
     }
     clock.jump(5_000);
+    expect(times).toEqual([]);
+    clock.advance(100);
     expect(times).toEqual([100, 200, 300, 400, 500, 600, 700, 800, 900, 1_000]);
+  });
+
+  it("does not wait for ever for a process that is always held up", () => {
+    const { clock, wheel, entry, log } = setUp();
+    wheel.schedule(entry("late"), 100);
+    clock.jump(5_000);
+    clock.jump(5_000);
+    expect(log).toEqual(["late@10000"]);
   });
 });

@@ -1,0 +1,62 @@
+import type { Contender } from "./contenders.ts";
+import type { CommandPlan, ConnectPlan, FanOutPlan, Figures } from "./load/plan.ts";
+import type { BenchOptions } from "./options.ts";
+
+/** A plan without what is known only once the server runs. */
+export type CasePlan = Body<FanOutPlan> | Body<ConnectPlan> | Body<CommandPlan>;
+type Body<Plan> = Omit<Plan, "port" | "serverPid" | "serverCore" | "loadCore" | "deadlineMs">;
+
+/** One amount of work that all contenders are given. */
+export interface BenchCase {
+  readonly name: string;
+  readonly plan: CasePlan;
+}
+
+/** A figure that is shown, by its key in Figures. */
+export interface Column {
+  readonly figure: string;
+  readonly header: string;
+  readonly unit: string;
+  readonly digits: number;
+}
+
+/** What Ropeway's figure shall be: as a ratio to the same figure of another contender, or in itself. */
+export interface Target {
+  /** Case that it is about. */
+  readonly case: string;
+  readonly figure: string;
+  readonly against?: string;
+  readonly atMost?: number;
+  readonly atLeast?: number;
+}
+
+/** How does a figure grow from one case to another? `atMost`: our growth divided by the baseline's, which is the machine's own. */
+export interface Growth {
+  readonly figure: string;
+  readonly from: string;
+  readonly to: string;
+  readonly atMost: number;
+}
+
+/** One question, the work that answers it, and the answer that we want. */
+export interface Bench {
+  readonly name: string;
+  readonly title: string;
+  /** Whether the application answers over gRPC; otherwise the server runs alone, open to everybody. */
+  readonly needsRpc: boolean;
+  /** Baselines beside us, by name. */
+  readonly baselines: readonly string[];
+  readonly cases: (options: BenchOptions) => readonly BenchCase[];
+  readonly columns: readonly Column[];
+  readonly targets: readonly Target[];
+  /** Pairs of cases whose figures are compared within each contender. */
+  readonly growth?: readonly Growth[];
+}
+
+/** What one contender's runs of one case gave, in the order of the rounds. A failed run has no figures. */
+export interface CaseResult {
+  readonly case: string;
+  readonly contender: Contender;
+  readonly rounds: readonly (Figures | undefined)[];
+  readonly failures: readonly string[];
+}

@@ -1,0 +1,113 @@
+import { existsSync } from "node:fs";
+import { basename } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { BenchOptions } from "./options.ts";
+
+/** A program as the system is asked to start it. */
+export interface Command {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Where a server shall listen, and where the application answers if there is one. */
+export interface Ports {
+  readonly port: number;
+  readonly rpcPort: number | undefined;
+}
+
+export interface Contender {
+  readonly name: string;
+  readonly role: "ours" | "baseline" | "peer";
+  /** Undefined when it can't do this job. */
+  command(ports: Ports): Command | undefined;
+}
+
+const OURS = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+const script = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+/** Who takes part: ours first, then the bench's baselines, then the peer. @throws {Error} when there is nothing to measure. */
+export function contenders(options: BenchOptions, baselines: readonly string[]): readonly Contender[] {
+  const wanted = (role: Contender["role"]): boolean => options.only?.includes(role) ?? true;
+  const all: Contender[] = [];
+  if (wanted("ours")) all.push(ours(options));
+  if (wanted("baseline")) all.push(...baselines.map((name) => baseline(name, options)));
+  if (wanted("peer") && options.peer !== undefined) all.push(cableServer("peer", options.peer));
+  if (all.length === 0) throw new Error("nothing to measure: --only leaves nobody");
+  return all;
+}
+
+function ours(options: BenchOptions): Contender {
+  if (options.server !== undefined) return cableServer("ours", options.server);
+  if (!existsSync(OURS))
+    throw new Error(`${OURS} is missing: run \`npm run build\` first, name a server with --server, or leave ours out with --only`);
+  const profiling = options.profileFolder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${options.profileFolder}`];
+  return {
+    name: "ropeway",
+    role: "ours",
+    command: (ports) => ({ program: options.node, args: [...profiling, OURS, ...cableFlags(ports)], env: {} }),
+  };
+}
+
+function baseline(name: string, options: BenchOptions): Contender {
+  return {
+    name,
+    role: "baseline",
+    command: ({ port, rpcPort }) => ({ program: options.node, args: baselineArguments(name, port, rpcPort), env: {} }),
+  };
+}
+
+function baselineArguments(name: string, port: number, rpcPort: number | undefined): readonly string[] {
+  switch (name) {
+    case "bare loop":
+    case "http + ws":
+      return [script("baselines/bare-loop.js"), String(port)];
+    case "bare run":
+      return [script("baselines/bare-run.js"), String(port)];
+    case "bare grpc-js":
+      return [script("baselines/bare-rpc-client.js"), String(rpcPort)];
+    default:
+      throw new Error(`no baseline is called ${name}`);
+  }
+}
+
+/** A server with AnyCable's options. */
+function cableServer(role: "ours" | "peer", commandLine: string): Contender {
+  const words = split(commandLine);
+  const firstWord = words.findIndex((word) => !/^\w+=/.test(word));
+  const [program, ...args] = words.slice(firstWord);
+  if (firstWord < 0 || program === undefined) throw new Error(`no program in the command line ${JSON.stringify(commandLine)}`);
+  // One core is all that it gets, so a Go server shall not start threads for more.
+  const env = {
+    GOMAXPROCS: "1",
+    ...Object.fromEntries(words.slice(0, firstWord).map((word) => word.split(/=(.*)/s, 2) as [string, string])),
+  };
+  const isComplete = commandLine.includes("{port}");
+  return {
+    name: role === "ours" || basename(program) === "node" ? role : basename(program),
+    role,
+    command(ports) {
+      if (!isComplete) return { program, args: [...args, ...cableFlags(ports)], env };
+      if ((ports.rpcPort !== undefined) !== commandLine.includes("{rpc_port}")) return undefined;
+      const filled = args.map((word) => word.replaceAll("{port}", String(ports.port)).replaceAll("{rpc_port}", String(ports.rpcPort)));
+      return { program, args: filled, env };
+    },
+  };
+}
+
+function cableFlags({ port, rpcPort }: Ports): readonly string[] {
+  const application = rpcPort === undefined ? ["--public", "--norpc"] : [`--rpc_host=127.0.0.1:${rpcPort}`];
+  return [
+    ...application,
+    "--broadcast_adapter=http",
+    "--host=127.0.0.1",
+    `--port=${port}`,
+    `--http_broadcast_port=${port}`,
+    "--log_level=error",
+  ];
+}
+
+/** Words of a command line; quotes keep spaces together. */
+function split(commandLine: string): readonly string[] {
+  return [...commandLine.matchAll(/(?:[^\s"']|"[^"]*"|'[^']*')+/g)].map(([word]) => word.replaceAll(/["']/g, ""));
+}

@@ -1,0 +1,53 @@
+/** What the load generator is told to do: one plan, one process, one result. */
+export type LoadPlan = FanOutPlan | ConnectPlan | CommandPlan;
+
+interface PlanBasics {
+  /** Where the server under test listens, on 127.0.0.1. */
+  readonly port: number;
+  /** Whose CPU and memory are read. */
+  readonly serverPid: number;
+  /** The cores whose other users are watched: the server's; the generator's, where it is alone. Absent when not pinned. */
+  readonly serverCore?: number;
+  readonly loadCore?: number;
+  readonly clients: number;
+  /** The generator gives up, and fails, after this long. */
+  readonly deadlineMs: number;
+}
+
+/** Connect everybody, publish, check every delivery. */
+export interface FanOutPlan extends PlanBasics {
+  readonly kind: "fan-out";
+  readonly streams: number;
+  /** Subscribers of each stream, dealt out over the clients in turn; `streams * subscribers` may be less or more than `clients`. */
+  readonly subscribers: number;
+  readonly publishing:
+    | { readonly mode: "paced"; readonly perSecond: number }
+    /** A publication is in flight until it is answered and everybody has it. */
+    | { readonly mode: "closed"; readonly inFlight: number };
+  readonly warmUpMs: number;
+  readonly measureMs: number;
+}
+
+/** Connect and subscribe everybody; nothing else. */
+export interface ConnectPlan extends PlanBasics {
+  readonly kind: "connect";
+  /** Clients that come and go before the measured ones, so that the server's code is warm. */
+  readonly warmUpClients: number;
+  /** Handshakes under way at a time. */
+  readonly atOnce: number;
+  /** Waits for the server's memory to come to rest, at most this long, before and after. 0 = measure at once. */
+  readonly settleMs: number;
+}
+
+/** Every client performs actions, one at a time; the application answers over RPC. */
+export interface CommandPlan extends PlanBasics {
+  readonly kind: "commands";
+  readonly warmUpMs: number;
+  readonly measureMs: number;
+}
+
+/** Plain numbers by name; the benches say which of them they show. */
+export type Figures = Readonly<Record<string, number>>;
+
+/** The generator's one line of output. A run that lost, doubled or reordered anything has a failure and no figures. */
+export type LoadResult = { readonly figures: Figures } | { readonly failure: string };

@@ -1,0 +1,101 @@
+import { describe, expect, it } from "vitest";
+import { checkConfig, type ConfigReport } from "../../src/config/check.ts";
+
+function report(argv: readonly string[], env: Readonly<Record<string, string>> = {}): ConfigReport {
+  return checkConfig({ argv, env, cwd: "/app", readFile: () => undefined }).report;
+}
+
+const secret = "correct-horse-battery-staple";
+
+describe("a check of the configuration", () => {
+  it.each([
+    ["public", ["--public"], {}],
+    ["noauth", ["--noauth"], {}],
+    ["public_streams", ["--public_streams"], {}],
+    ["broadcast_key", ["--host=0.0.0.0"], {}],
+    ["rpc_tls_verify", ["--rpc_enable_tls", "--rpc_tls_verify=false"], {}],
+    ["redis_tls_verify", [], { REDIS_URL: "rediss://cache" }],
+    ["redis_tls_verify", ["--redis_tls_verify=false"], { REDIS_URL: "rediss://cache" }],
+    ["allowed_origins", ["--trusted_proxies=private"], {}],
+    ["allowed_origins", ["--allowed_origins=*"], {}],
+    ["trusted_proxies", ["--trusted_proxies=0.0.0.0/0", "--allowed_origins=a.io"], {}],
+    ["http_broadcast_cors", ["--http_broadcast_cors"], {}],
+    ["http_rpc_secret", ["--rpc_host=http://app.example.com/_anycable"], {}],
+    ["debug", ["--debug"], { RAILS_ENV: "production" }],
+    ["log_level", ["--log_level=debug"], { NODE_ENV: "production" }],
+    ["secret", [`--secret=${secret}`], {}],
+    ["redis_url", ["--redis_url=redis://:pw@cache"], {}],
+    ["secret", [], { ANYCABLE_SECRET: "short" }],
+    ["metrics_http", ["--host=::", "--metrics_http=/metrics", `--broadcast_adapter=redis`], {}],
+  ])("calls %s unsafe: %j %j", (option, flags, env) => {
+    const found = report(flags, env as Readonly<Record<string, string>>);
+    expect(found.problems).toEqual([]);
+    expect(found.unsafe.map((danger) => danger.option)).toEqual([option]);
+  });
+
+  it.each([
+    [["--host=0.0.0.0"], { ANYCABLE_SECRET: secret }],
+    [["--host=0.0.0.0", "--broadcast_adapter=redis"], {}],
+    [["--noauth", "--enforce_jwt"], { ANYCABLE_JWT_SECRET: secret }],
+    [["--debug"], { RAILS_ENV: "development" }],
+    [["--redis_tls_verify"], { REDIS_URL: `rediss://:${secret}@cache` }],
+    [["--redis_url=redis://cache:6379", "--rpc_host=rpc:50051", "--secret=none"], {}],
+    [["--trusted_proxies=private", "--allowed_origins=*.example.io"], {}],
+  ])("finds nothing unsafe in %j %j", (flags, env) => {
+    expect(report(flags, env as Readonly<Record<string, string>>).unsafe).toEqual([]);
+  });
+
+  it("names what is set in vain", () => {
+    const { idle } = report(["--broadcast_adapter=http", "--norpc", "--headers=cookie", "--redis_channel=x", "--netpoll_enabled=false"]);
+    expect(idle).toEqual([
+      "These options have no effect here: netpoll_enabled",
+      "redis_channel: no effect, because broadcast_adapter has no redis",
+      "headers: no effect, because there is no application to ask (norpc, rpc_impl)",
+    ]);
+  });
+
+  it("never tells a secret, however odd", () => {
+    const odd = "s3cr3t";
+    const secrets = {
+      ANYCABLE_SECRET: odd,
+      ANYCABLE_BROADCAST_KEY: odd,
+      ANYCABLE_JWT_SECRET: odd,
+      ROPEWAY_STREAMS_PREVIOUS_SECRETS: `${odd}\n${odd}2`,
+      ANYCABLE_HTTP_RPC_SECRET: odd,
+      ANYCABLE_REDIS_SENTINELS: `:${odd}@a:26379,:${odd}@b:26379`,
+      ANYCABLE_NATS_SERVERS: `nats://u:${odd}@a:4222`,
+    };
+    const addresses = [
+      `redis://:${odd}@cache`,
+      `redis://u:a,${odd}@cache`,
+      `redis://u:/${odd}@x@cache`,
+      `redis://u:?${odd}@x@cache`,
+      `redis://:${odd}`,
+      `redis:${odd}`,
+      `redis://cache?password=${odd}`,
+      `http://u:${odd}@app/_anycable`,
+      `https://app/x?token=${odd}`,
+      `app:${odd}`,
+    ];
+    for (const address of addresses) {
+      for (const variable of ["REDIS_URL", "ANYCABLE_RPC_HOST"]) {
+        const { problems, ...rest } = report([], { ...secrets, [variable]: address });
+        expect(JSON.stringify(rest), address).not.toContain(odd);
+        expect(rest.options.find(({ name }) => name === "secret")?.value).toBe("(hidden)");
+        expect(problems.length).toBeLessThan(3);
+      }
+    }
+  });
+
+  it("shows what is not secret of an address", () => {
+    const shown = (env: Readonly<Record<string, string>>, name: string): string | undefined =>
+      report([], env).options.find((option) => option.name === name)?.value;
+    expect(shown({ REDIS_URL: "rediss://me:pw@cache.example.com:6380/2" }, "redis_url")).toBe("rediss://***@cache.example.com:6380/2");
+    expect(shown({ REDIS_URL: "redis://a:1,redis://b:2" }, "redis_url")).toBe("redis://a:1,redis://b:2");
+    expect(shown({ REDIS_URL: "unix:///run/redis.sock" }, "redis_url")).toBe("unix:///run/redis.sock");
+    expect(shown({ ANYCABLE_RPC_HOST: "grpc-list://a:1,b:2" }, "rpc_host")).toBe("grpc-list://a:1,b:2");
+    expect(shown({ ANYCABLE_RPC_HOST: "dns:///rpc.internal:50051" }, "rpc_host")).toBe("dns:///rpc.internal:50051");
+    expect(shown({ ANYCABLE_RPC_HOST: "https://app.example.com/_anycable?x=1" }, "rpc_host")).toBe("https://app.example.com/_anycable?***");
+    expect(shown({ ANYCABLE_SECRET: "none" }, "secret")).toBe("none");
+  });
+});
