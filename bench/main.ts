@@ -10,6 +10,7 @@ import { storm } from "./cases/storm.ts";
 import { type BenchOptions, readOptions, USAGE } from "./options.ts";
 import { report } from "./report.ts";
 import { runBench } from "./rounds.ts";
+import { selfCheck } from "./self-check.ts";
 
 const BENCHES: readonly Bench[] = [fanOut, saturated, rooms, growth, memory, storm, rpc];
 
@@ -24,6 +25,7 @@ async function main(): Promise<number> {
       process.stdout.write(USAGE);
       return 0;
     }
+    if (options.benches[0] === "self-check") return (await selfCheck()) > 0 ? 1 : 0;
     chosen = choose(options.benches);
   } catch (error) {
     say(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
@@ -53,7 +55,7 @@ async function main(): Promise<number> {
 
 /** @throws {Error} on a name that no bench has. */
 function choose(names: readonly string[]): readonly Bench[] {
-  const known = `${BENCHES.map((bench) => bench.name).join(", ")}, all`;
+  const known = `${BENCHES.map((bench) => bench.name).join(", ")}, all, self-check`;
   if (names.length === 0) throw new Error(`which bench? ${known}`);
   if (names.includes("all")) return BENCHES;
   return names.map((name) => {

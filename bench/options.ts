@@ -28,7 +28,7 @@ export interface BenchOptions {
   readonly nice: number;
 }
 
-export const USAGE = `node build/bench/main.js <bench>... | all [options]
+export const USAGE = `node build/bench/main.js <bench>... | all | self-check [options]
 
   --peer "<command>"     another server's command line, measured beside ours; AnyCable's options are appended, unless it
                          holds {port} (and {rpc_port}): then it is taken as it is. NAME=value in front sets the environment.

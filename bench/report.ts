@@ -12,18 +12,18 @@ const BUSY_PERCENT = 95;
 const DISTURBED_PERCENT = 20;
 
 /** The middle one; of an even number, the mean of the middle two. NaN of none. */
-export function median(values: readonly number[]): number {
+function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? (sorted[middle] ?? NaN) : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2;
 }
 
-export function medianOf(result: CaseResult, figure: string): number {
+function medianOf(result: CaseResult, figure: string): number {
   return median(result.rounds.flatMap((round) => round?.[figure] ?? []));
 }
 
 /** Median, over the rounds, of one contender's figure divided by another's of the same round. */
-export function pairedRatio(one: CaseResult, other: CaseResult, figure: string): number {
+function pairedRatio(one: CaseResult, other: CaseResult, figure: string): number {
   return median(
     one.rounds.flatMap((round, at) => {
       const [a, b] = [round?.[figure], other.rounds[at]?.[figure]];

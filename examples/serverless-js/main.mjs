@@ -46,15 +46,19 @@ function isRopeway({ headers }) {
   return given.length === expected.length && timingSafeEqual(given, expected);
 }
 
-createServer(async (request, response) => {
+async function answer(request, response) {
   if (!isRopeway(request)) return response.writeHead(401).end();
   try {
     const body = Buffer.concat(await request.toArray());
     const headers = { "x-anycable-meta-sid": request.headers["x-anycable-meta-sid"] ?? "" };
-    const answer = await handler(new Request(`http://localhost${request.url}`, { method: "POST", headers, body }), chat);
-    return response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
+    const answered = await handler(new Request(`http://localhost${request.url}`, { method: "POST", headers, body }), chat);
+    return response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answered));
   } catch (error) {
     console.error(error);
     return response.writeHead(500).end();
   }
-}).listen(Number(PORT), () => console.log(`Answering at http://localhost:${PORT}/api/anycable`));
+}
+
+createServer((request, response) => void answer(request, response)).listen(Number(PORT), () =>
+  console.log(`Answering at http://localhost:${PORT}/api/anycable`),
+);

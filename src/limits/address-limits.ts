@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "../clock.ts";
+import type { Clock } from "../clock.ts";
 import { addressKey } from "./address.ts";
 import { isUnlimited, Meter, type Rates } from "./meter.ts";
 import { TokenBucket } from "./token-bucket.ts";
@@ -25,7 +25,7 @@ export class AddressLimits {
   readonly #options: AddressLimitOptions;
   readonly #clock: Clock;
   readonly #visitors = new Map<string, Visitor>();
-  #sweep: Timer | undefined;
+  #isSweeping = false;
 
   /** Undefined when there is nothing to limit. */
   static of(options: AddressLimitOptions, clock: Clock): AddressLimits | undefined {
@@ -70,7 +70,7 @@ export class AddressLimits {
         connections: 0,
       };
       this.#visitors.set(key, visitor);
-      this.#sweep ??= this.#clock.after(SWEEP_MS, this.#forget);
+      if (!this.#isSweeping) this.#sweepLater();
     }
     return visitor;
   }
@@ -81,6 +81,12 @@ export class AddressLimits {
       const isIdle = connections === 0 && connects?.isFull(nowMs) !== false && meter?.isIdle(nowMs) !== false;
       if (isIdle) this.#visitors.delete(key);
     }
-    this.#sweep = this.#visitors.size > 0 ? this.#clock.after(SWEEP_MS, this.#forget) : undefined;
+    if (this.#visitors.size > 0) this.#sweepLater();
+    else this.#isSweeping = false;
   };
+
+  #sweepLater(): void {
+    this.#isSweeping = true;
+    this.#clock.after(SWEEP_MS, this.#forget);
+  }
 }

@@ -7,7 +7,14 @@ import { FakeClock } from "../../support/fake-clock.ts";
 const defaults: HeartbeatOptions = { intervalMs: 3_000, precision: "s", pongTimeoutMs: 6_000, nativePings: false };
 
 function handshake(params: Record<string, string>): Handshake {
-  return { url: "", remoteAddress: "", protocol: "", header: () => undefined, param: (name) => params[name], firstParam: (name) => params[name] };
+  return {
+    url: "",
+    remoteAddress: "",
+    protocol: "",
+    header: () => undefined,
+    param: (name) => params[name],
+    firstParam: (name) => params[name],
+  };
 }
 
 describe("Heartbeat", () => {
