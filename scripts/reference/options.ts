@@ -9,7 +9,8 @@ export function renderOptions(): string {
   return `${["# Options", generatedNote, introduction, ...optionGroups.map(renderGroup)].join("\n\n")}\n`;
 }
 
-const introduction = `Each option can be given in four places; the later wins: its default, the configuration file, a variable, a flag.
+const introduction = `Each option can be given in four places; the later wins: its default, the configuration file, a variable, a flag. Presets (\`--presets\`) change defaults.
+\`ropeway config check\` prints what all of it comes to, where each value comes from, and what is wrong, unsafe, deprecated or without effect.
 
 - **Flags** take one dash or two, and \`-\` and \`_\` are alike inside a name: \`--max-conn 10\`, \`-max_conn=10\`. A boolean is \`--noauth\` or
   \`--noauth=false\`. Of one flag given twice the last counts.

@@ -12,7 +12,7 @@ export interface Presets {
   readonly notes: readonly string[];
 }
 
-export type PresetName = "fly" | "heroku";
+type PresetName = "fly" | "heroku";
 
 /**
  * Defaults for a host: those of the presets that were asked for, or of the host that the environment looks like. Whatever an operator set

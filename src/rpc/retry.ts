@@ -9,7 +9,7 @@ export interface RetryOptions {
   /** At least 0, less than 1. Spreads the attempts of many clients. */
   readonly random: () => number;
   readonly metrics: Metrics;
-  /** How long a call may take with all its attempts, milliseconds, for what is known to last longer. Default: any time. */
+  /** How long a call may take with all its attempts, milliseconds, so that pauses can be made to fit. Default: any time. */
   readonly patienceMs?: number;
 }
 
@@ -47,12 +47,15 @@ export function retrying(controller: Controller, options: RetryOptions): Control
         const firstMs = error instanceof CableError ? firstPauseMs[error.code as ControllerErrorCode] : undefined;
         if (firstMs === undefined) throw error;
         const { code } = error as CableError;
+        const leftMs = untilMs - clock.monotonicMs();
         const lastsMs = error instanceof UnavailableForNow ? error.forMs : undefined;
-        if (lastsMs !== undefined && clock.monotonicMs() + lastsMs >= untilMs) throw error;
+        if (lastsMs !== undefined && lastsMs >= leftMs) throw error;
         pauseMs = code === kind ? Math.min(2 * pauseMs, MAX_PAUSE_MS) : firstMs;
         kind = code;
-        // A fifth up or down.
-        await pause(clock, lastsMs ?? pauseMs * (0.8 + 0.4 * options.random()), signal, error as CableError);
+        // A fifth up or down. Towards the end attempts come closer again: whoever waits must not miss the application's return by a pause
+        // that is longer than what is left.
+        const spreadMs = pauseMs * (0.8 + 0.4 * options.random());
+        await pause(clock, lastsMs ?? Math.min(spreadMs, Math.max(leftMs / 2, firstMs)), signal, error as CableError);
         options.metrics.counters.rpc_retries_total++;
       }
     }

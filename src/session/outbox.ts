@@ -61,7 +61,7 @@ export class Outbox {
     const run = this.#run;
     if (run === undefined || this.#isStalled) return;
     this.#run = undefined;
-    this.#metrics.counters.server_msg_total += run.length;
+    this.#metrics.counters.server_msg_total += run.messages;
     this.#metrics.counters.data_sent_total += run.payloadBytes;
     if (this.#connection.write(run.chunks())) return;
     this.#isStalled = true;
@@ -76,7 +76,7 @@ export class Outbox {
 
   /** Forgets what waits. */
   clear(): void {
-    if (this.#run !== undefined) this.#metrics.counters.failed_server_msg_total += this.#run.length;
+    if (this.#run !== undefined) this.#metrics.counters.failed_server_msg_total += this.#run.messages;
     this.#run = undefined;
   }
 }

@@ -29,7 +29,7 @@ export class Pings {
 
   frame(encoding: Encoding, timestamp: number | bigint): Frame {
     if (this.#frame === undefined || this.#encoding !== encoding || this.#timestamp !== timestamp) {
-      this.#frame = encoding.frame({ type: "ping", timestamp });
+      this.#frame = { ...encoding.frame({ type: "ping", timestamp }), isPing: true };
       this.#encoding = encoding;
       this.#timestamp = timestamp;
     }

@@ -11,6 +11,8 @@ const JOIN_BELOW_BYTES = 16 * 1024;
 export class Run {
   /** How many frames. */
   readonly length: number;
+  /** How many of them count as messages. */
+  readonly messages: number;
   /** Bytes to write. */
   readonly bytes: number;
   /** Bytes of messages, framing not included. */
@@ -26,6 +28,7 @@ export class Run {
     this.#previous = previous;
     this.#frame = frame;
     this.length = previous ? previous.length + 1 : 0;
+    this.messages = previous && frame ? previous.messages + (frame.isPing ? 0 : 1) : 0;
     this.bytes = previous && frame ? previous.bytes + frame.bytes.length : 0;
     this.payloadBytes = previous && frame ? previous.payloadBytes + frame.payloadBytes : 0;
   }

@@ -41,6 +41,8 @@ export interface Frame {
   readonly bytes: Buffer;
   /** Size of the message without framing, for the traffic counters. */
   readonly payloadBytes: number;
+  /** Not counted as a message: AnyCable writes pings beside its queue, and dashboards compare. */
+  readonly isPing?: true;
 }
 
 /** How a kind of transport wraps payloads. Connections with the same Framing can share frames. */

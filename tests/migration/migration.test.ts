@@ -73,13 +73,11 @@ describe.each(cases.filter(({ expected }) => expected.start !== undefined))("$na
     const port = await freePort();
     const publishPort = await freePort();
     const file = Object.keys(files!).length === 0 ? [] : [`--config-path=${join(folder, name, "anycable.toml")}`];
-    // The ports are ours, as is the address: tests of several checkouts run side by side on one machine.
-    const own = ["--host=127.0.0.1", `--port=${port}`, "--log_format=json", `--http_broadcast_port=${publishPort}`];
     const { listen, key } = load({ argv, env, files: files! }).config.broadcast.http;
-    const ropeway = new Ropeway(
-      [...file, ...argv, ...own.slice(0, listen === "main" ? 3 : 4), ...(listen === "main" ? [`--http_broadcast_port=${port}`] : [])],
-      env,
-    );
+    const ownPublishPort = listen === "main" ? port : publishPort;
+    // Address and ports are ours: tests of several checkouts run side by side on one machine.
+    const own = ["--host=127.0.0.1", `--port=${port}`, `--http_broadcast_port=${ownPublishPort}`, "--log_format=json"];
+    const ropeway = new Ropeway([...file, ...argv, ...own], env);
     onTestFinished(async () => void (await ropeway.stop()));
     await ropeway.logged(/^Handle WebSocket connections at/);
     expect(ropeway.port).toBe(port);
@@ -90,7 +88,7 @@ describe.each(cases.filter(({ expected }) => expected.start !== undefined))("$na
     const stream = publicStream("chat/1");
     if (client) expect(await client.subscribe(stream)).toMatchObject({ type: "confirm_subscription" });
     const publish = (headers: Readonly<Record<string, string>>): Promise<Response> =>
-      fetch(`http://127.0.0.1:${listen === "main" ? port : publishPort}/_broadcast`, {
+      fetch(`http://127.0.0.1:${ownPublishPort}/_broadcast`, {
         method: "POST",
         headers,
         body: JSON.stringify({ stream: "chat/1", data: JSON.stringify({ text: "hi" }) }),
