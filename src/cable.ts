@@ -121,8 +121,9 @@ export function createCable(parts: CableParts): Cable {
   };
 
   const isMetered = !isUnlimited(parts.rates) || parts.addressLimits !== undefined;
-  const meterOf = ({ remoteAddress }: Handshake): Meter | undefined =>
-    isMetered ? new Meter(parts.rates, clock.monotonicMs(), parts.addressLimits?.enter(remoteAddress)) : undefined;
+  // The address is only asked for when it counts: it costs a system call.
+  const meterOf = (handshake: Handshake): Meter | undefined =>
+    isMetered ? new Meter(parts.rates, clock.monotonicMs(), parts.addressLimits?.enter(handshake.remoteAddress)) : undefined;
 
   const accept: Accept = (connection, handshake) => {
     const encoding = encodingOf(parts.protocolNamed(handshake.protocol), connection.framing);

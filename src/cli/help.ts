@@ -15,7 +15,7 @@ export function renderHelp(): string {
       .join(", ");
   return [
     "Ropeway, a real-time server for Action Cable and AnyCable applications.",
-    "Usage: ropeway [--flag value]...\n       ropeway config check [--all] [--json] [--flag value]...    what the configuration means, and what is wrong with it",
+    "Usage: ropeway [--flag value]...\n       ropeway config check [--all] [--json] [--flag value]...   (what the configuration means)",
     wrap(
       "Flags take - or --, and - or _ inside a name. Each has a variable, ROPEWAY_X or ANYCABLE_X, and a key in ropeway.toml or anycable.toml. A flag wins over a variable, a variable over the file.",
       "",

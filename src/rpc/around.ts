@@ -1,10 +1,11 @@
+import type { CallSignal } from "../internal/cancellation.ts";
 import type { Controller } from "./controller.ts";
 
 /** One call of a controller, whichever of the three. Can be made again. */
-export type Call<Answer> = (signal: AbortSignal) => Promise<Answer>;
+export type Call<Answer> = (signal: CallSignal) => Promise<Answer>;
 
 /** Makes a call, now or later, once or more often; with the caller's signal or one of its own that follows it. */
-export type Around = <Answer>(call: Call<Answer>, signal: AbortSignal) => Promise<Answer>;
+export type Around = <Answer>(call: Call<Answer>, signal: CallSignal) => Promise<Answer>;
 
 /** A controller each of whose calls goes through `run`. */
 export function around(controller: Controller, run: Around): Controller {

@@ -1,11 +1,13 @@
 import type { Clock } from "../clock.ts";
 import { CableError } from "../errors.ts";
 import { RollingCounts } from "../internal/rolling-counts.ts";
+import type { CallSignal } from "../internal/cancellation.ts";
 import type { Logger } from "../logger.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { around, type Call } from "./around.ts";
 import type { Controller } from "./controller.ts";
 import { UnavailableForNow } from "./retry.ts";
+import { isOutOfTime } from "./time-limit.ts";
 
 export interface CircuitBreakerOptions {
   /** What is broken while the circuit is open: `http rpc`. */
@@ -18,9 +20,8 @@ export interface CircuitBreakerOptions {
    */
   readonly graceMs: number;
   /**
-   * A call that had no answer for this long when it was given up counts as a failure, milliseconds: an application that takes calls and never
-   * answers is noticed although callers lose patience first. Take half of what a call may take, so that calls which had to wait for
-   * their turn and were given up soon after say nothing.
+   * A call that had no answer for this long when its client went away counts as a failure, milliseconds: clients may lose patience before
+   * time is up. One that ran out of time always does.
    */
   readonly patienceMs: number;
   readonly clock: Clock;
@@ -84,7 +85,7 @@ export class CircuitBreaker {
     return this.isClosed ? undefined : `calls fail at once (circuit ${this.state.name}); the last failure: ${this.lastFailure}`;
   }
 
-  private async run<Answer>(call: Call<Answer>, signal: AbortSignal): Promise<Answer> {
+  private async run<Answer>(call: Call<Answer>, signal: CallSignal): Promise<Answer> {
     const generation = this.enter();
     const startedMs = this.options.clock.monotonicMs();
     try {
@@ -92,16 +93,20 @@ export class CircuitBreaker {
       this.leave(generation, "success", startedMs);
       return answer;
     } catch (error) {
-      this.leave(generation, this.judge(error, this.options.clock.monotonicMs() - startedMs), startedMs);
+      this.leave(generation, this.judge(error, signal, startedMs), startedMs);
       throw error;
     }
   }
 
-  private judge(error: unknown, tookMs: number): Verdict {
+  private judge(error: unknown, signal: CallSignal, startedMs: number): Verdict {
     if (!(error instanceof CableError)) return "unknown";
-    const isFailure = error.code === "rpc.canceled" ? tookMs >= this.options.patienceMs : this.options.isFailure(error);
-    if (isFailure) this.lastFailure = error.message;
-    return isFailure ? "failure" : error.code === "rpc.canceled" ? "unknown" : "success";
+    const isGivenUp = error.code === "rpc.canceled";
+    const { clock, isFailure, patienceMs } = this.options;
+    if (isGivenUp ? isOutOfTime(signal) || clock.monotonicMs() - startedMs >= patienceMs : isFailure(error)) {
+      this.lastFailure = error.message;
+      return "failure";
+    }
+    return isGivenUp ? "unknown" : "success";
   }
 
   private enter(): number {

@@ -1,5 +1,6 @@
 import type { TraceContext } from "../internal/trace-context.ts";
 import type { ClientEnv } from "../transports/transport.ts";
+import type { CallSignal } from "../internal/cancellation.ts";
 
 export type { ClientEnv };
 
@@ -12,9 +13,9 @@ export interface Controller {
    * Whether calls carry the client's URL and headers to somebody. When false, sessions don't keep them.
    */
   readonly needsEnv: boolean;
-  connect(request: ConnectRequest, signal: AbortSignal): Promise<ConnectAnswer>;
-  command(request: CommandRequest, signal: AbortSignal): Promise<CommandAnswer>;
-  disconnect(request: DisconnectRequest, signal: AbortSignal): Promise<void>;
+  connect(request: ConnectRequest, signal: CallSignal): Promise<ConnectAnswer>;
+  command(request: CommandRequest, signal: CallSignal): Promise<CommandAnswer>;
+  disconnect(request: DisconnectRequest, signal: CallSignal): Promise<void>;
   /** Begins to connect; MUST NOT wait for the application to be there. */
   start?(): Promise<void>;
   stop?(): Promise<void>;

@@ -1,12 +1,13 @@
 import { Metadata, status as grpcStatus, type experimental, type StatusObject } from "@grpc/grpc-js";
 import { CableError, messageOf } from "../errors.ts";
 import type { TraceContext } from "../internal/trace-context.ts";
+import type { CallSignal } from "../internal/cancellation.ts";
 
 /** What a call is made from. */
 export interface UnaryCallOptions<Answer> {
   /** Shared by the calls of a channel: those that are running. */
   readonly running: Set<RunningCall>;
-  readonly signal: AbortSignal;
+  readonly signal: CallSignal;
   readonly request: Buffer;
   readonly metadata: Metadata;
   /** Turns the answer's bytes into the answer, or throws a CableError. */

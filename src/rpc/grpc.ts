@@ -1,5 +1,6 @@
 import { Channel, credentials, type ChannelOptions } from "@grpc/grpc-js";
 import { CableError } from "../errors.ts";
+import type { CallSignal } from "../internal/cancellation.ts";
 import { silentLogger, type Logger } from "../logger.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { CommandAnswer, CommandRequest, ConnectAnswer, ConnectRequest, Controller, DisconnectRequest } from "./controller.ts";
@@ -69,15 +70,15 @@ class GrpcController implements Controller {
     if (options.metrics) options.metrics.gauges.grpc_active_conn_num = () => this.connections.count;
   }
 
-  connect(request: ConnectRequest, signal: AbortSignal): Promise<ConnectAnswer> {
+  connect(request: ConnectRequest, signal: CallSignal): Promise<ConnectAnswer> {
     return this.call("/anycable.RPC/Connect", request, writeConnect, readConnect, signal);
   }
 
-  command(request: CommandRequest, signal: AbortSignal): Promise<CommandAnswer> {
+  command(request: CommandRequest, signal: CallSignal): Promise<CommandAnswer> {
     return this.call("/anycable.RPC/Command", request, writeCommand, readCommand, signal);
   }
 
-  disconnect(request: DisconnectRequest, signal: AbortSignal): Promise<void> {
+  disconnect(request: DisconnectRequest, signal: CallSignal): Promise<void> {
     return this.call("/anycable.RPC/Disconnect", request, writeDisconnect, readDisconnect, signal);
   }
 
@@ -101,7 +102,7 @@ class GrpcController implements Controller {
     request: Request,
     write: (request: Request) => Buffer,
     read: (bytes: Uint8Array) => Answer,
-    signal: AbortSignal,
+    signal: CallSignal,
   ): Promise<Answer> {
     if (signal.aborted) throw new CableError("rpc.canceled", "the call was given up before it was made");
     if (this.isStopped) throw new CableError("rpc.failed", "the call can't be made: the controller was stopped");

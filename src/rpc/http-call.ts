@@ -1,6 +1,7 @@
 import type { ClientRequest, IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { CableError, messageOf } from "../errors.ts";
+import type { CallSignal } from "../internal/cancellation.ts";
 import { networkError, statusError } from "./http-errors.ts";
 
 /** What a call is made from. */
@@ -11,7 +12,7 @@ export interface HttpCallOptions<Answer> {
   readonly dropIdle: () => void;
   /** Shared by the calls of a controller: those that are running. */
   readonly running: Set<RunningHttpCall>;
-  readonly signal: AbortSignal;
+  readonly signal: CallSignal;
   readonly body: Buffer;
   readonly maxReceiveBytes: number;
   /** To be shown in errors. */

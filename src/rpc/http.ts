@@ -2,6 +2,7 @@ import { Agent as PlainAgent, request as plainRequest, type ClientRequest } from
 import { Agent as TlsAgent, request as tlsRequest } from "node:https";
 import { CableError } from "../errors.ts";
 import type { TraceContext } from "../internal/trace-context.ts";
+import type { CallSignal } from "../internal/cancellation.ts";
 import { silentLogger, type Logger } from "../logger.ts";
 import type { CommandAnswer, CommandRequest, ConnectAnswer, ConnectRequest, Controller, DisconnectRequest } from "./controller.ts";
 import { httpCall, type RunningHttpCall } from "./http-call.ts";
@@ -78,15 +79,15 @@ class HttpController implements Controller {
     this.logger = options.logger ?? silentLogger;
   }
 
-  connect(request: ConnectRequest, signal: AbortSignal): Promise<ConnectAnswer> {
+  connect(request: ConnectRequest, signal: CallSignal): Promise<ConnectAnswer> {
     return this.call("connect", request, () => writeConnect(request), readConnect, signal);
   }
 
-  command(request: CommandRequest, signal: AbortSignal): Promise<CommandAnswer> {
+  command(request: CommandRequest, signal: CallSignal): Promise<CommandAnswer> {
     return this.call("command", request, () => writeCommand(request), readCommand, signal);
   }
 
-  disconnect(request: DisconnectRequest, signal: AbortSignal): Promise<void> {
+  disconnect(request: DisconnectRequest, signal: CallSignal): Promise<void> {
     return this.call("disconnect", request, () => writeDisconnect(request), readDisconnect, signal);
   }
 
@@ -107,7 +108,7 @@ class HttpController implements Controller {
     { sid, trace }: ConnectRequest,
     write: () => string,
     read: (body: Buffer) => Answer,
-    signal: AbortSignal,
+    signal: CallSignal,
   ): Promise<Answer> {
     if (signal.aborted) throw new CableError("rpc.canceled", "the call was given up before it was made");
     if (this.isStopped) throw new CableError("rpc.failed", "the call can't be made: the controller was stopped");

@@ -1,4 +1,5 @@
 import { CableError, messageOf } from "../errors.ts";
+import type { CallSignal } from "../internal/cancellation.ts";
 import type { CommandAnswer, CommandRequest, ConnectAnswer, ConnectRequest, Controller, DisconnectRequest, State } from "./controller.ts";
 
 /** An application in this very process. What a handler leaves out of its answer has its default; a handler that throws is a broken call. */
@@ -41,10 +42,19 @@ export function inProcessController(application: InProcessApplication): Controll
   return {
     needsEnv: true,
     connect: (request, signal) =>
-      guarded(async () => connectAnswer(request, (await application.connect?.(request, signal)) ?? { status: "rejected" })),
-    command: (request, signal) => guarded(async () => commandAnswer(request, (await application.command(request, signal)) ?? {})),
+      guarded(async () => connectAnswer(request, (await application.connect?.(request, abortSignal(signal))) ?? { status: "rejected" })),
+    command: (request, signal) =>
+      guarded(async () => commandAnswer(request, (await application.command(request, abortSignal(signal))) ?? {})),
     disconnect: (request) => guarded(async () => application.disconnect?.(request)),
   };
+}
+
+/** The platform's own, which `fetch` and the like take. */
+function abortSignal(signal: CallSignal): AbortSignal {
+  const abort = new AbortController();
+  if (signal.aborted) abort.abort(signal.reason);
+  else signal.addEventListener("abort", () => abort.abort(signal.reason), { once: true });
+  return abort.signal;
 }
 
 async function guarded<Value>(call: () => Promise<Value>): Promise<Value> {

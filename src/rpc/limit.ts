@@ -1,4 +1,5 @@
 import { CableError } from "../errors.ts";
+import type { CallSignal } from "../internal/cancellation.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { around, type Call } from "./around.ts";
 import type { Controller } from "./controller.ts";
@@ -18,7 +19,7 @@ export const DEFAULT_CONCURRENCY = 28;
 export function limited(controller: Controller, options: LimitOptions): Controller {
   const slots = new Slots(options.concurrency ?? DEFAULT_CONCURRENCY);
   options.metrics.gauges.rpc_pending_num = () => slots.waiting;
-  return around(controller, async <Answer>(call: Call<Answer>, signal: AbortSignal) => {
+  return around(controller, async <Answer>(call: Call<Answer>, signal: CallSignal) => {
     if (!slots.take()) await slots.wait(signal);
     try {
       return await call(signal);
@@ -46,7 +47,7 @@ class Slots {
   }
 
   /** Resolves when the caller has a slot. Rejects with `rpc.canceled` when the signal fires before that. */
-  wait(signal: AbortSignal): Promise<void> {
+  wait(signal: CallSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) {
         reject(new CableError("rpc.canceled", "the call was given up before it was made"));
@@ -92,11 +93,11 @@ class Link {
 }
 
 class Waiter extends Link {
-  private readonly signal: AbortSignal;
+  private readonly signal: CallSignal;
   private readonly enter: () => void;
   private readonly leave: () => void;
 
-  constructor(signal: AbortSignal, enter: () => void, leave: () => void) {
+  constructor(signal: CallSignal, enter: () => void, leave: () => void) {
     super();
     this.signal = signal;
     this.enter = enter;

@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { CableError } from "../errors.ts";
+import type { CallSignal } from "../internal/cancellation.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { around, type Call } from "./around.ts";
 import type { Controller } from "./controller.ts";
@@ -7,7 +8,7 @@ import type { Controller } from "./controller.ts";
 /** Counts the calls and what became of them. A call in vain counts as an error unless it was given up; a timeout counts as both. */
 export function measured(controller: Controller, { clock, metrics }: { readonly clock: Clock; readonly metrics: Metrics }): Controller {
   const { counters } = metrics;
-  return around(controller, async <Answer>(call: Call<Answer>, signal: AbortSignal) => {
+  return around(controller, async <Answer>(call: Call<Answer>, signal: CallSignal) => {
     const startedMs = clock.monotonicMs();
     counters.rpc_call_total++;
     try {

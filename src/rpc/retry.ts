@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { CableError } from "../errors.ts";
+import type { CallSignal } from "../internal/cancellation.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { around, type Call } from "./around.ts";
 import type { Controller, ControllerErrorCode } from "./controller.ts";
@@ -29,6 +30,8 @@ export class UnavailableForNow extends CableError {
 /** First pause after each failure that may pass, as AnyCable has it. It doubles as long as the failure stays the same. */
 const firstPauseMs: Partial<Record<ControllerErrorCode, number>> = { "rpc.unavailable": 100, "rpc.exhausted": 10 };
 const MAX_PAUSE_MS = 5_000;
+/** Pauses that are cut to fit don't get shorter than this. */
+const MIN_CUT_PAUSE_MS = 100;
 
 /**
  * Makes a call again while the application can't be reached or has no capacity, until the signal fires: put a time limit around it. The
@@ -36,7 +39,7 @@ const MAX_PAUSE_MS = 5_000;
  */
 export function retrying(controller: Controller, options: RetryOptions): Controller {
   const { clock, patienceMs = Infinity } = options;
-  return around(controller, async <Answer>(call: Call<Answer>, signal: AbortSignal) => {
+  return around(controller, async <Answer>(call: Call<Answer>, signal: CallSignal) => {
     const untilMs = clock.monotonicMs() + patienceMs;
     let kind: string | undefined;
     let pauseMs = 0;
@@ -55,7 +58,7 @@ export function retrying(controller: Controller, options: RetryOptions): Control
         // A fifth up or down. Towards the end attempts come closer again: whoever waits must not miss the application's return by a pause
         // that is longer than what is left.
         const spreadMs = pauseMs * (0.8 + 0.4 * options.random());
-        await pause(clock, lastsMs ?? Math.min(spreadMs, Math.max(leftMs / 2, firstMs)), signal, error as CableError);
+        await pause(clock, lastsMs ?? Math.min(spreadMs, Math.max(leftMs / 2, MIN_CUT_PAUSE_MS)), signal, error as CableError);
         options.metrics.counters.rpc_retries_total++;
       }
     }
@@ -63,7 +66,7 @@ export function retrying(controller: Controller, options: RetryOptions): Control
 }
 
 /** Rejects with `rpc.canceled` when the signal fires; `why` is what the pause was for. */
-function pause(clock: Clock, delayMs: number, signal: AbortSignal, why: CableError): Promise<void> {
+function pause(clock: Clock, delayMs: number, signal: CallSignal, why: CableError): Promise<void> {
   return new Promise((resolve, reject) => {
     const giveUp = (): void => {
       timer.cancel();

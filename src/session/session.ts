@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { closings, type Closing } from "../close-codes.ts";
 import { CableError, messageOf } from "../errors.ts";
+import { Cancellation, type CallSignal } from "../internal/cancellation.ts";
 import type { Logger } from "../logger.ts";
 import type { Meter } from "../limits/meter.ts";
 import type { Metrics } from "../metrics/metrics.ts";
@@ -80,7 +81,7 @@ export class Session implements ConnectionListener, WheelEntry, InboxOwner, Outb
   #malformedInARow = 0;
   #faults = 0;
   #writeDeadlineMs = Infinity;
-  #abort: AbortController | undefined;
+  #abort: Cancellation | undefined;
   readonly #connection: Connection;
   readonly #context: SessionContext;
   readonly #inbox: Inbox;
@@ -158,11 +159,11 @@ export class Session implements ConnectionListener, WheelEntry, InboxOwner, Outb
   }
 
   /** Runs a call that is of no use once the session ends: its signal fires then. */
-  async whileAlive<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const abort = new AbortController();
+  async whileAlive<T>(call: (signal: CallSignal) => Promise<T>): Promise<T> {
+    const abort = new Cancellation();
     this.#abort = abort;
     try {
-      return await call(abort.signal);
+      return await call(abort);
     } finally {
       this.#abort = undefined;
     }

@@ -52,7 +52,7 @@ export function websocketTransport(options: WebsocketOptions): Transport {
   };
   const server = new WebSocketServer(serverOptions);
   server.on("headers", (headers) => headers.push(`X-AnyCable-Version: ${options.version}`));
-  const door: Door = { connections: 0 };
+  const door = new Door();
   const inflateHere = inflateAtOnce(options.maxMessageBytes);
 
   function upgrade(accept: Accept, request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -74,12 +74,15 @@ export function websocketTransport(options: WebsocketOptions): Transport {
     // `ws` refuses clients whose offers it can't take, so it is shown none but ours.
     if (compression)
       request.headers["sec-websocket-extensions"] = offersDeflate(request.headers["sec-websocket-extensions"]) ? DEFLATE : undefined;
+    // The answer and the welcome, which most often is there at once, leave in one write.
+    socket.cork();
     server.handleUpgrade(request, socket, head, (client) => {
       door.connections++;
       const isCompressed = compression && client.extensions !== "";
       if (isCompressed) inflateHere(client);
       const connection = new WebsocketConnection(client, socket, door, isCompressed ? deflateFraming : websocketFraming);
       connection.serve(accept, requestHandshake(request, client.protocol, proxies));
+      door.uncorkLater(connection);
     });
   }
 
@@ -98,8 +101,20 @@ export function websocketTransport(options: WebsocketOptions): Transport {
 }
 
 /** What all connections of a transport share. */
-interface Door {
-  connections: number;
+class Door {
+  connections = 0;
+  #corked: WebsocketConnection[] = [];
+
+  /** At the end of the turn, after what the turn had to say, the answer to the handshake leaves in any case. */
+  uncorkLater(connection: WebsocketConnection): void {
+    if (this.#corked.push(connection) === 1) setImmediate(this.#uncork);
+  }
+
+  readonly #uncork = (): void => {
+    const corked = this.#corked;
+    this.#corked = [];
+    for (const connection of corked) connection.uncork();
+  };
 }
 
 /** Told to clients of an address that connects too often. */
@@ -116,6 +131,7 @@ class WebsocketConnection implements Connection {
   readonly #socket: Duplex;
   readonly #door: Door;
   readonly #isTls: boolean;
+  #isCorked = true;
   #fault: string | undefined;
   #listener: ConnectionListener | undefined;
   #whenTaken: ((error?: Error | null) => void) | undefined;
@@ -148,12 +164,20 @@ class WebsocketConnection implements Connection {
       for (let at = 0; at <= last; at++) socket.write(chunks[at]!, at === last ? whenTaken : undefined);
       socket.uncork();
     }
+    this.uncork();
     if (whenTaken !== undefined) return false;
     // The kernel usually takes everything at once, and then nothing is left to count.
     if (socket.writableLength === 0) return true;
     // "drain" is not emitted for little that is left; an empty write behind it always reports back. No callback in the usual case.
     socket.write(EMPTY, this.#drainer());
     return false;
+  }
+
+  /** Lets go of what was held back since the handshake. */
+  uncork(): void {
+    if (!this.#isCorked) return;
+    this.#isCorked = false;
+    this.#socket.uncork();
   }
 
   ping(): void {

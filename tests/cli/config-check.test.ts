@@ -118,6 +118,7 @@ describe("ropeway config check", () => {
   });
 
   it("explains itself, and knows no other word", async () => {
+    expect((await runRopeway(["--help"])).stdout).toContain("ropeway config check [--all] [--json]");
     expect(await check(["--help"])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Usage: ropeway config check/) });
     for (const flags of [["config"], ["config", "show"]]) {
       expect(await runRopeway(flags)).toMatchObject({

@@ -1,12 +1,13 @@
 import { CableError, type ErrorCode } from "../../src/errors.ts";
+import type { CallSignal } from "../../src/internal/cancellation.ts";
 import type { CommandAnswer, Controller } from "../../src/rpc/controller.ts";
 
 /** A call that waits to be answered by the test. */
 export interface PendingCall {
   readonly request: { readonly sid: string };
-  readonly signal: AbortSignal;
+  readonly signal: CallSignal;
   answer(): void;
-  fail(code: ErrorCode, message?: string): void;
+  fail(error: ErrorCode | CableError, message?: string): void;
 }
 
 /** A controller in whose place the test answers. Gives calls up as every controller does. */
@@ -34,7 +35,7 @@ export function scriptedController(extra: Partial<Controller> = {}): ScriptedCon
   const calls: PendingCall[] = [];
   const running: PendingCall[] = [];
 
-  function wait<Answer>(request: PendingCall["request"], signal: AbortSignal, value: Answer): Promise<Answer> {
+  function wait<Answer>(request: PendingCall["request"], signal: CallSignal, value: Answer): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const end = (): void => {
         signal.removeEventListener("abort", giveUp);
@@ -48,9 +49,9 @@ export function scriptedController(extra: Partial<Controller> = {}): ScriptedCon
           end();
           resolve(value);
         },
-        fail(code, message = code) {
+        fail(error, message) {
           end();
-          reject(new CableError(code, message));
+          reject(error instanceof CableError ? error : new CableError(error, message ?? error));
         },
       };
       calls.push(call);

@@ -162,7 +162,7 @@ describe("a closed circuit", () => {
     expect(circuit.isClosed).toBe(false);
   });
 
-  it("counts calls that were given up after they had waited long, from when they began", async () => {
+  it("counts calls whose clients went away after they had waited long, from when they began", async () => {
     const caller = new AbortController();
     const outcomes = Array.from({ length: 10 }, () => call(caller.signal));
     clock.advance(GRACE_MS);
@@ -171,7 +171,17 @@ describe("a closed circuit", () => {
     expect(circuit.isClosed).toBe(false);
   });
 
-  it("learns nothing from calls that were given up soon", async () => {
+  it("counts calls that ran out of time, however little they had", async () => {
+    const impatient = guarded(application.controller, { clock, random: () => 0.5, metrics, commandTimeoutMs: PATIENCE_MS - 1, circuit });
+    for (let round = 0; round < 4; round++) {
+      const outcomes = Array.from({ length: 3 }, () => impatient.command(commandOf("a"), new AbortController().signal));
+      clock.advance(PATIENCE_MS - 1);
+      for (const outcome of outcomes) await expect(outcome).rejects.toMatchObject({ code: "rpc.timeout" });
+    }
+    expect(circuit.isClosed).toBe(false);
+  });
+
+  it("learns nothing from calls whose clients went away soon", async () => {
     for (let n = 0; n < 20; n++) {
       const caller = new AbortController();
       const outcome = call(caller.signal);

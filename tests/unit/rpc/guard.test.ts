@@ -86,7 +86,7 @@ describe("guarded", () => {
   });
 
   it("counts attempts and pauses into those, and says what the last attempt came to", async () => {
-    const { call, calls, running, clock, metrics } = setUp({ commandTimeoutMs: 250 });
+    const { call, calls, running, clock, metrics } = setUp({ commandTimeoutMs: 180 });
     const answer = call();
     const failure = expect(answer).rejects.toMatchObject({
       code: "rpc.timeout",
@@ -99,7 +99,7 @@ describe("guarded", () => {
     await settle();
     running[0]!.fail("rpc.unavailable", "connection refused");
     await settle();
-    clock.advance(150);
+    clock.advance(80);
     await failure;
     expect(calls).toHaveLength(2);
     expect(clock.pending).toBe(0);

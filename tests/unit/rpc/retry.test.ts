@@ -1,17 +1,20 @@
 import { describe, expect, it } from "vitest";
 import { createMetrics } from "../../../src/metrics/metrics.ts";
-import { retrying } from "../../../src/rpc/retry.ts";
+import { retrying, UnavailableForNow } from "../../../src/rpc/retry.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { scriptedController } from "../../support/scripted-controller.ts";
 import { settle } from "../../support/settle.ts";
 import { commandOf } from "./requests.ts";
 
-function setUp(random = 0.5) {
+function setUp(random = 0.5, patienceMs?: number) {
   const { controller, calls, running } = scriptedController();
   const clock = new FakeClock();
   const metrics = createMetrics();
   const client = new AbortController();
-  const answer = retrying(controller, { clock, random: () => random, metrics }).command(commandOf("a"), client.signal);
+  const answer = retrying(controller, { clock, random: () => random, metrics, ...(patienceMs !== undefined && { patienceMs }) }).command(
+    commandOf("a"),
+    client.signal,
+  );
   /** Fails the running attempt; resolves to the milliseconds until the next one. */
   async function pauseAfter(code: "rpc.unavailable" | "rpc.exhausted"): Promise<number> {
     const startMs = clock.monotonicMs();
@@ -64,6 +67,28 @@ describe("retrying", () => {
     const pauses: number[] = [];
     for (let attempt = 0; attempt < 8; attempt++) pauses.push(await pauseAfter("rpc.unavailable"));
     expect(pauses).toEqual([100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000]);
+  });
+
+  it("pauses for less and less when little time is left", async () => {
+    const { pauseAfter } = setUp(0.5, 3_000);
+    const pauses: number[] = [];
+    for (let attempt = 0; attempt < 9; attempt++) pauses.push(await pauseAfter("rpc.unavailable"));
+    expect(pauses).toEqual([100, 200, 400, 800, 750, 375, 188, 100, 100]);
+  });
+
+  it("does not ask again before it makes sense to, and fails at once when that is too late", async () => {
+    const { answer, running, clock, calls } = setUp(0.5, 3_000);
+    running[0]!.fail(new UnavailableForNow("not yet", 2_000));
+    await settle();
+    clock.advance(1_999);
+    await settle();
+    expect(calls).toHaveLength(1);
+    clock.advance(1);
+    await settle();
+    expect(calls).toHaveLength(2);
+    running[0]!.fail(new UnavailableForNow("not yet", 1_000));
+    await expect(answer).rejects.toMatchObject({ code: "rpc.unavailable", message: "not yet" });
+    expect(clock.pending).toBe(0);
   });
 
   it.each([
