@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+// First of all, before the heap grows.
+import "./young-generation.ts";
 import { loadConfig, type LoadedConfig, type LoadOptions } from "../config/load.ts";
 import { readFileIfThere } from "../config/read-file.ts";
 import { renderConfig } from "../config/render.ts";

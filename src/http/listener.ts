@@ -13,7 +13,10 @@ import { RunningRequests } from "./running-requests.ts";
 import type { TlsCertificate, TlsPair } from "./tls-certificate.ts";
 
 export interface HttpListenerOptions {
-  /** Name or address to listen on. `localhost` is 127.0.0.1, and ::1 where that can be had; empty = every address. */
+  /**
+   * Name or address to listen on. `localhost` is 127.0.0.1, and ::1 where that can be had; empty or `0.0.0.0` = every address, of both
+   * families where there are two, as for AnyCable: private networks of hosts are often IPv6 alone.
+   */
   readonly host: string;
   /** 0 = any free one. */
   readonly port: number;
@@ -101,7 +104,7 @@ class NodeListener implements HttpListener {
     const server = this.#createServer();
     server.on("request", (request, response) => this.#onRequest(request, response));
     server.on("upgrade", (request, socket, head) => this.#onUpgrade(server, request, socket, head));
-    server.listen(host === "" ? { port } : { host, port });
+    server.listen(host === "" || host === "0.0.0.0" ? { port } : { host, port });
     await once(server, "listening").catch((error: NodeJS.ErrnoException) => {
       throw this.#unavailable(error);
     });

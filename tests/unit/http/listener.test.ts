@@ -340,6 +340,15 @@ describe("addresses", () => {
     });
   });
 
+  it.each(["", "0.0.0.0"])("listens on every address of both families when the host is %j", async (host) => {
+    const listener = await started({ host, port: 0 }, (routes) => routes.request("/", hello));
+    for (const address of ["127.0.0.1", "::1"]) {
+      const wire = dial(listener, get("/", "Connection: close\r\n"), address);
+      await wire.closed;
+      expect(wire.text()).toMatch(/hello$/);
+    }
+  });
+
   it("listens on both addresses of localhost", async () => {
     const listener = await started({ host: "localhost", port: await freePort() }, (routes) => routes.request("/", hello));
     for (const host of ["127.0.0.1", "::1"]) {
