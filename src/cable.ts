@@ -121,20 +121,23 @@ export function createCable(parts: CableParts): Cable {
   };
 
   const isMetered = !isUnlimited(parts.rates) || parts.addressLimits !== undefined;
-  // The address is only asked for when it counts: it costs a system call.
-  const meterOf = (handshake: Handshake): Meter | undefined =>
-    isMetered ? new Meter(parts.rates, clock.monotonicMs(), parts.addressLimits?.enter(handshake.remoteAddress)) : undefined;
+  const meterOf = (address: string | undefined): Meter | undefined =>
+    isMetered
+      ? new Meter(parts.rates, clock.monotonicMs(), address === undefined ? undefined : parts.addressLimits?.enter(address))
+      : undefined;
 
   const accept: Accept = (connection, handshake) => {
     const encoding = encodingOf(parts.protocolNamed(handshake.protocol), connection.framing);
     const { options, ignored } = heartbeatFor(handshake, parts.heartbeat);
+    // Asked for only when it counts, and once: it costs a system call.
+    const address = parts.addressLimits && handshake.remoteAddress;
     const session = new Session(sessionContext, connection, {
       sid: parts.newSid(),
       encoding,
       env: parts.clientEnv(handshake),
       heartbeat: new Heartbeat(options, encoding.protocol.answersPings || options.nativePings),
-      meter: meterOf(handshake),
-      address: parts.addressLimits && handshake.remoteAddress,
+      meter: meterOf(address),
+      address,
     });
     sessions.add(session);
     if (ignored.length > 0) logger.warn("query parameters ignored: not understood", { sid: session.sid, params: ignored.join(",") });
