@@ -11,6 +11,8 @@ const services = [
   { programs: ["haproxy"], variable: undefined, apt: "haproxy", brew: "brew install haproxy" },
   // The same; it would scrape itself at port 9090, which disturbs no test.
   { programs: ["prometheus"], variable: undefined, apt: "prometheus", brew: "brew install prometheus" },
+  // The same; it would take port 4222 of 127.0.0.1, which no test uses.
+  { programs: ["nats-server"], variable: undefined, apt: "nats-server", brew: "brew install nats-server" },
   // An application in another language. The distribution's Python comes first: another one on the PATH has not its packages.
   {
     programs: ["/usr/bin/python3", "python3"],

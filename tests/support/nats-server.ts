@@ -1,0 +1,141 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll } from "vitest";
+import { freePort } from "./free-port.ts";
+
+export interface NatsServerOptions {
+  /** Default: a free one. */
+  readonly port?: number;
+  /** Has to differ within a cluster. Default: `test-` and its port. */
+  readonly serverName?: string;
+  /** With JetStream, stored in its folder. Default: false. */
+  readonly jetstream?: boolean;
+  /** Clients have to show it. Default: anybody may connect. */
+  readonly auth?: { readonly user: string; readonly password: string } | { readonly token: string };
+  /** Listens for other servers of this cluster at `port`, and looks for them at `peers`, which may start later. */
+  readonly cluster?: { readonly name: string; readonly port: number; readonly peers: readonly number[] };
+  /** Further text of its configuration file: `max_payload: 64KB`. */
+  readonly config?: string;
+}
+
+/** A real nats-server of this test's own, on 127.0.0.1. */
+export interface NatsServer {
+  readonly port: number;
+  /** `nats://127.0.0.1:<port>`, without what `auth` asks for. */
+  readonly url: string;
+  /** Its directory: the configuration, and JetStream's store in `jetstream/`. */
+  readonly folder: string;
+  /** Dies at once, as in a crash; a server that is dead already stays so. */
+  kill(): Promise<void>;
+  /** Starts again (killed first, if it runs) on the same port, with what it had stored; with `empty`, without. */
+  restart(change?: Pick<NatsServerOptions, "auth" | "config"> & { readonly empty?: boolean }): Promise<void>;
+  /** Stops answering while its connections stay up, and goes on. */
+  freeze(): void;
+  thaw(): void;
+}
+
+/**
+ * Resolves when it takes connections. JetStream of a single server is ready then; in a cluster that takes until most servers named in
+ * the routes have met and elected a leader.
+ */
+export async function startNats(options: NatsServerOptions = {}): Promise<NatsServer> {
+  const folder = mkdtempSync(join(tmpdir(), "ropeway-nats-"));
+  folders.add(folder);
+  const [port, first] = await launchOnFreePort(options, folder);
+  let running = first;
+  let current = options;
+  return {
+    port,
+    url: `nats://127.0.0.1:${port}`,
+    folder,
+    kill: () => kill(running),
+    async restart({ empty = false, ...change } = {}) {
+      await kill(running);
+      if (empty) rmSync(storeOf(folder), { recursive: true, force: true });
+      current = { ...current, ...change };
+      running = await launch(current, port, folder);
+    },
+    freeze: () => void running.kill("SIGSTOP"),
+    thaw: () => void running.kill("SIGCONT"),
+  };
+}
+
+/** Servers that know each other, all with the same options. They find each other, and JetStream's leader, in the background. */
+export async function startNatsCluster(
+  count: number,
+  options: Omit<NatsServerOptions, "port" | "serverName" | "cluster"> = {},
+): Promise<readonly NatsServer[]> {
+  const ports = await Promise.all(Array.from({ length: count }, () => freePort()));
+  return Promise.all(
+    ports.map((port) => startNats({ ...options, cluster: { name: "test", port, peers: ports.filter((peer) => peer !== port) } })),
+  );
+}
+
+// Whatever happens to the tests of a file, no server outlives them, and no folder.
+const children = new Set<ChildProcess>();
+const folders = new Set<string>();
+function clear(): void {
+  for (const child of children) child.kill("SIGKILL");
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+}
+afterAll(clear);
+process.once("exit", clear);
+
+/** Somebody else may take a port between our asking for a free one and the server's listening. */
+async function launchOnFreePort(options: NatsServerOptions, folder: string): Promise<[number, ChildProcess]> {
+  for (let tries = 1; ; tries++) {
+    const port = options.port ?? (await freePort());
+    try {
+      return [port, await launch(options, port, folder)];
+    } catch (error) {
+      if (options.port !== undefined || tries === 5 || !/already in use/.test(String(error))) throw error;
+    }
+  }
+}
+
+async function launch(options: NatsServerOptions, port: number, folder: string): Promise<ChildProcess> {
+  const file = join(folder, "nats.conf");
+  writeFileSync(file, configuration(options, port, folder));
+  const child = spawn("nats-server", ["--config", file], { stdio: ["ignore", "ignore", "pipe"] });
+  children.add(child);
+  child.once("exit", () => children.delete(child));
+  let output = "";
+  await new Promise<void>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", () => reject(new Error(`nats-server ended at once:\n${output}`)));
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      if (output.length < 65_536) output += text;
+      if (output.includes("Server is ready")) resolve();
+    });
+  });
+  return child;
+}
+
+function configuration(
+  { serverName, jetstream = false, auth, cluster, config = "" }: NatsServerOptions,
+  port: number,
+  folder: string,
+): string {
+  const lines = [`server_name: ${JSON.stringify(serverName ?? `test-${port}`)}`, "host: 127.0.0.1", `port: ${port}`];
+  if (jetstream) lines.push(`jetstream { store_dir: ${JSON.stringify(storeOf(folder))} }`);
+  if (auth !== undefined) lines.push(`authorization ${JSON.stringify(auth)}`);
+  if (cluster !== undefined) {
+    const routes = cluster.peers.map((peer) => `nats-route://127.0.0.1:${peer}`);
+    lines.push(`cluster ${JSON.stringify({ name: cluster.name, host: "127.0.0.1", port: cluster.port, routes })}`);
+  }
+  return [...lines, config, ""].join("\n");
+}
+
+function storeOf(folder: string): string {
+  return join(folder, "jetstream");
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, "exit");
+  child.kill("SIGKILL");
+  await exited;
+}
