@@ -26,7 +26,7 @@ import { Session, type SessionContext } from "./session/session.ts";
 import { Sessions } from "./session/sessions.ts";
 import { TimerWheel } from "./session/timer-wheel.ts";
 import { untraced, type Tracing } from "./tracing/tracing.ts";
-import type { Accept, ClientEnv, Handshake } from "./transports/transport.ts";
+import type { Accept, Admits, ClientEnv, Handshake } from "./transports/transport.ts";
 
 /** Everything that a cable is made of. Each part is a port; who implements it is decided by whoever assembles the server. */
 export interface CableParts {
@@ -67,6 +67,8 @@ export interface CableParts {
 /** The cable: sessions, commands, hub and publications joined. Transports hand it their connections. */
 export interface Cable {
   readonly accept: Accept;
+  /** Absent while addresses are not limited. */
+  readonly admits: Admits | undefined;
   /** In order of start. */
   readonly services: readonly Service[];
 }
@@ -148,10 +150,25 @@ export function createCable(parts: CableParts): Cable {
     return session;
   };
 
+  const { addressLimits } = parts;
+  const admits =
+    addressLimits &&
+    ((address: string): boolean => {
+      const isAdmitted = addressLimits.admits(address);
+      if (!isAdmitted) metrics.counters.limited_connects_total++;
+      return isAdmitted;
+    });
+
   const broadcasts = acceptBroadcasts({ pubsub, local: delivery, clock, metrics, logger });
   return {
     accept,
+    admits,
     services: [
+      ...parts.identities.map((identity) => ({
+        name: "identity",
+        start: async () => identity.start?.(),
+        stop: async () => identity.stop?.(),
+      })),
       { name: "rpc", start: async () => parts.controller.start?.(), stop: async () => parts.controller.stop?.() },
       parts.disconnects,
       { name: `pubsub ${pubsub.name}`, start: () => pubsub.start(delivery), stop: () => pubsub.stop() },

@@ -22,6 +22,7 @@ import { disconnectQueue } from "./rpc/disconnect-queue.ts";
 import { noController } from "./rpc/none.ts";
 import { clientEnvOf } from "./rpc/request-env.ts";
 import type { HeartbeatOptions } from "./session/heartbeat.ts";
+import { untraced, type Tracing } from "./tracing/tracing.ts";
 import type { Transport } from "./transports/transport.ts";
 
 /** What an embedded server is made of. All but the transports have defaults. */
@@ -49,7 +50,7 @@ export interface ServerParts {
   /** What one connection may send per second. Default: anything. */
   readonly rates?: Partial<Rates>;
   /** What all connections of an address may do together. Default: anything. */
-  readonly addressLimits?: AddressLimitOptions;
+  readonly addressLimits?: Partial<Omit<AddressLimitOptions, "rates">> & { readonly rates?: Partial<Rates> };
   /** Bytes that may wait for a client before it counts as too slow; 0 = any. Default 1 MiB. */
   readonly maxPendingBytes?: number;
   /** How long a write may take, ms; 0 = for ever. Default 2,000. */
@@ -58,6 +59,8 @@ export interface ServerParts {
   readonly logger?: Logger;
   /** Pass your own to read them. */
   readonly metrics?: Metrics;
+  /** Who keeps a record of where time goes; for OpenTelemetry `openTelemetryTracing` of `ropeway/tracing`. Default: nobody. */
+  readonly tracing?: Tracing;
   readonly clock?: Clock;
 }
 
@@ -80,15 +83,12 @@ export interface Server {
 
 /** A server to embed: give it parts, attach it to an HTTP server, start it. Nothing is global, so a process can have several. */
 export function createServer(parts: ServerParts): Server {
-  const {
-    clock = systemClock(),
-    logger = silentLogger,
-    metrics = createMetrics(),
-    controller = noController(),
-    pubsub = localPubsub(),
-  } = parts;
+  const { clock = systemClock(), logger = silentLogger, metrics = createMetrics(), tracing = untraced, pubsub = localPubsub() } = parts;
+  const controller = tracing.controller(parts.controller ?? noController());
+  const { addressLimits: address } = parts;
   const proxied = { headers: parts.proxiedHeaders ?? ["cookie"], cookies: undefined };
   const cable = createCable({
+    tracing,
     clock,
     logger,
     metrics,
@@ -105,13 +105,13 @@ export function createServer(parts: ServerParts): Server {
     disconnectMode: parts.disconnectMode ?? "auto",
     heartbeat: { intervalMs: 3_000, precision: "s", pongTimeoutMs: 0, nativePings: false, ...parts.heartbeat },
     maxSubscriptions: parts.maxSubscriptions ?? 1_000,
-    rates: { commandsPerSecond: 0, bytesPerSecond: 0, whispersPerSecond: 0, ...parts.rates },
-    addressLimits: parts.addressLimits && AddressLimits.of(parts.addressLimits, clock),
+    rates: ratesOf(parts.rates),
+    addressLimits: AddressLimits.of({ connectsPerSecond: 0, connections: 0, ...address, rates: ratesOf(address?.rates) }, clock),
     maxPendingBytes: parts.maxPendingBytes ?? 1024 * 1024,
     writeTimeoutMs: parts.writeTimeoutMs ?? 2_000,
   });
   const routes = new RouteTable();
-  for (const transport of parts.transports) transport.mount(routes, cable.accept);
+  for (const transport of parts.transports) transport.mount(routes, cable.accept, cable.admits);
   const attached = new Set<HttpServer>();
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const route = routes.find(request.url ?? "/");
@@ -140,4 +140,9 @@ export function createServer(parts: ServerParts): Server {
       await pubsub.command({ command: "disconnect", identifiers, reconnect });
     },
   };
+}
+
+/** 0 = any number. */
+function ratesOf(rates: Partial<Rates> = {}): Rates {
+  return { commandsPerSecond: 0, bytesPerSecond: 0, whispersPerSecond: 0, ...rates };
 }

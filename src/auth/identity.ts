@@ -10,6 +10,9 @@ export interface Identity {
    * seconds, whatever it waits for, because the client waits as long. Secrets and tokens MUST NOT come back in `why`.
    */
   identify(handshake: Handshake, sid: string): IdentityAnswer | Promise<IdentityAnswer>;
+  /** Makes it ready before the first client is asked about. A local fault rejects; a remote one is retried in the background. */
+  start?(): Promise<void>;
+  stop?(): Promise<void>;
 }
 
 export type IdentityAnswer =

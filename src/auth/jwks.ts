@@ -1,7 +1,6 @@
 import type { Clock, Timer } from "../clock.ts";
 import { CableError, messageOf } from "../errors.ts";
 import { backoffMs } from "../internal/backoff.ts";
-import type { Service } from "../lifecycle.ts";
 import type { Logger } from "../logger.ts";
 import { fileLocation, isUrl, urlLocation, type JwksLocation } from "./jwks-location.ts";
 import { publicAlgorithms, readJwks, type KeySource, type VerificationKey } from "./jwt-keys.ts";
@@ -28,7 +27,7 @@ export interface JwksState {
   readonly detail: string;
 }
 
-export interface Jwks extends KeySource, Service {
+export interface Jwks extends KeySource {
   state(): JwksState;
 }
 
@@ -45,7 +44,6 @@ export function jwks(options: JwksOptions): Jwks {
 }
 
 class RefreshedJwks implements Jwks {
-  readonly name = "jwks";
   readonly #location: JwksLocation;
   readonly #options: JwksOptions;
   readonly #clock: Clock;

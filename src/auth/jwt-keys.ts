@@ -31,6 +31,8 @@ export interface KeySource {
    * that can't be found out now.
    */
   newer(algorithm: string, id: string | undefined): Promise<readonly VerificationKey[] | undefined>;
+  start(): Promise<void>;
+  stop(): Promise<void>;
 }
 
 /** SHA-256 for HS256, and so on. */

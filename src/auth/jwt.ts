@@ -22,7 +22,9 @@ export interface JwtIdentityOptions {
  * second ahead would lose its clients. What happens after the connect, such as the token's expiry, changes nothing.
  */
 export function jwtIdentity(options: JwtIdentityOptions): Identity {
+  const { source } = options;
   return {
+    ...(source && { start: () => source.start(), stop: () => source.stop() }),
     identify(handshake) {
       const token = tokenOf(handshake, options.param);
       if (token !== undefined) return judge(token, options);

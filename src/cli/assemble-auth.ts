@@ -5,13 +5,11 @@ import { pubsubChannel } from "../auth/pubsub-channel.ts";
 import { cableReadyChannel, turboStreamsChannel } from "../auth/signed-channels.ts";
 import type { Config } from "../config/config.ts";
 import type { PartState, ReadinessPart } from "../http/health.ts";
-import type { Service } from "../lifecycle.ts";
 import type { Outside } from "./assemble.ts";
 
 /** Who is asked about a client before the application is. */
 interface Identities {
   readonly asked: readonly Identity[];
-  readonly services: readonly Service[];
   /** For the readiness page. */
   readonly parts: readonly ReadinessPart[];
 }
@@ -19,7 +17,7 @@ interface Identities {
 /** @throws {CableError} `config.invalid_value` for a key that can't be used. */
 export async function identitiesOf({ auth: { jwt }, server }: Config, { logger, clock }: Outside): Promise<Identities> {
   const noauth = server.isAuthSkipped ? [noauthIdentity] : [];
-  if (jwt === undefined) return { asked: noauth, services: [], parts: [] };
+  if (jwt === undefined) return { asked: noauth, parts: [] };
   const { param, isEnforced, secrets, publicKeys: pem, jwks: set } = jwt;
   const { publicKeys, secretKey } = await import("../auth/jwt-keys.ts");
   const { jwtIdentity } = await import("../auth/jwt.ts");
@@ -27,13 +25,13 @@ export async function identitiesOf({ auth: { jwt }, server }: Config, { logger, 
   const keys = [...secrets.map(secretKey), ...(pem === undefined ? [] : publicKeys(pem, "jwt_public_key"))];
   logger.info("Clients may authenticate by JWT", { param, enforced: isEnforced });
   const asked = [jwtIdentity({ param, isEnforced, keys, source: jwks, clock }), ...noauth];
-  if (jwks === undefined) return { asked, services: [], parts: [] };
+  if (jwks === undefined) return { asked, parts: [] };
   const check = (): PartState => {
     const { isCurrent, sinceMs, detail } = jwks.state();
     return { ok: isCurrent, sinceMs, detail };
   };
   // Not required: the last known keys go on, and every node would miss the host at the same time.
-  return { asked, services: [jwks], parts: [{ name: "jwks", isRequired: false, check }] };
+  return { asked, parts: [{ name: "jwks", isRequired: false, check }] };
 }
 
 export function localChannelsOf({ streams }: Config): readonly LocalChannel[] {

@@ -14,7 +14,7 @@ import { tlsFiles } from "../http/tls-files.ts";
 import type { Service } from "../lifecycle.ts";
 import { AddressLimits } from "../limits/address-limits.ts";
 import type { Logger } from "../logger.ts";
-import { createMetrics, type Metrics } from "../metrics/metrics.ts";
+import { createMetrics } from "../metrics/metrics.ts";
 import { chooseSubprotocol, protocolNamed } from "../protocols/negotiate.ts";
 import { localPubsub } from "../pubsub/local.ts";
 import type { Controller } from "../rpc/controller.ts";
@@ -61,7 +61,7 @@ export async function assemble(config: Config, outside: Outside): Promise<Assemb
 
   const { tracing, services: recorders } = await tracingOf(config, outside);
   const { controller: application, parts: rpcParts } = await applicationOf(config, { ...outside, metrics });
-  const controller = tracing?.controller(application, config.rpc.implementation) ?? application;
+  const controller = tracing?.controller(application) ?? application;
   const broadcasters = await broadcastersOf(config, {
     ...outside,
     routes: () => {
@@ -114,7 +114,6 @@ export async function assemble(config: Config, outside: Outside): Promise<Assemb
     maxMessageBytes: websocket.maxMessageBytes,
     compression: websocket.isCompressed,
     maxConnections: server.maxConnections,
-    ...(addressLimits && { admits: (address: string) => admits(addressLimits, address, metrics) }),
     // Writing the goodbye and hearing the answer to it take about as long as a write may.
     closeTimeoutMs: websocket.writeTimeoutMs > 0 ? websocket.writeTimeoutMs : 30_000,
     version: outside.version,
@@ -122,7 +121,7 @@ export async function assemble(config: Config, outside: Outside): Promise<Assemb
     proxies: server.trustedProxies.length > 0 ? trustedProxies(server.trustedProxies) : undefined,
     chooseSubprotocol,
     logger,
-  }).mount(main, cable.accept);
+  }).mount(main, cable.accept, cable.admits);
 
   main.request(server.healthPath, healthHandler());
   if (server.readinessPath !== undefined) {
@@ -134,21 +133,8 @@ export async function assemble(config: Config, outside: Outside): Promise<Assemb
     metrics,
     routes: () => listenerAt(config.metrics.listen, "metrics_host", "metrics_port"),
   });
-  const services = [
-    ...recorders,
-    ...exporters,
-    ...identities.services,
-    ...cable.services,
-    ...(tls ? [tls] : []),
-    ...listeners.all().map(stoppedSoon),
-  ];
+  const services = [...recorders, ...exporters, ...cable.services, ...(tls ? [tls] : []), ...listeners.all().map(stoppedSoon)];
   return { services, main };
-}
-
-function admits(limits: AddressLimits, address: string, metrics: Metrics): boolean {
-  if (limits.admits(address)) return true;
-  metrics.counters.limited_connects_total++;
-  return false;
 }
 
 /** Requests take milliseconds. One that stalls must not use up the time in which clients and the application are told. */

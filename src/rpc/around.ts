@@ -19,8 +19,9 @@ export function around(controller: Controller, run: Around): Controller {
 }
 
 /** What is not a call passes through; what the controller lacks stays absent. */
-export function controllerLife(controller: Controller): Pick<Controller, "start" | "stop" | "isReachable"> {
+export function controllerLife(controller: Controller): Pick<Controller, "system" | "start" | "stop" | "isReachable"> {
   return {
+    ...(controller.system !== undefined && { system: controller.system }),
     ...(controller.start && { start: () => controller.start!() }),
     ...(controller.stop && { stop: () => controller.stop!() }),
     ...(controller.isReachable && { isReachable: () => controller.isReachable!() }),

@@ -13,6 +13,8 @@ export interface Controller {
    * Whether calls carry the client's URL and headers to somebody. When false, sessions don't keep them.
    */
   readonly needsEnv: boolean;
+  /** What calls travel over, as records of them say it: `grpc`, `http`. Absent = they don't travel. */
+  readonly system?: string;
   connect(request: ConnectRequest, signal: CallSignal): Promise<ConnectAnswer>;
   command(request: CommandRequest, signal: CallSignal): Promise<CommandAnswer>;
   disconnect(request: DisconnectRequest, signal: CallSignal): Promise<void>;

@@ -47,6 +47,7 @@ export function grpcController(options: GrpcControllerOptions): Controller {
 
 class GrpcController implements Controller {
   readonly needsEnv = true;
+  readonly system = "grpc";
   private readonly channel: Channel;
   private readonly connections: GrpcConnections;
   private readonly running = new Set<RunningCall>();

@@ -59,6 +59,7 @@ export function httpController(options: HttpControllerOptions): Controller {
 
 class HttpController implements Controller {
   readonly needsEnv = true;
+  readonly system = "http";
   private readonly endpoint: HttpEndpoint;
   private readonly agent: PlainAgent;
   /** Names and values in turn, as they are for every call. */

@@ -1,6 +1,5 @@
 import { trace, type Tracer } from "@opentelemetry/api";
 import type { Routes } from "../http/routes.ts";
-import type { Controller } from "../rpc/controller.ts";
 import { ConnectionSpans } from "./connections.ts";
 import { currentSpan } from "./span-context.ts";
 import { failSpan } from "./span-failure.ts";
@@ -9,12 +8,10 @@ import { tracedController } from "./traced-controller.ts";
 import { tracedDelivery, tracedPubsub, tracedRoutes } from "./traced-publications.ts";
 import type { Tracing } from "./tracing.ts";
 
-/** Tracing of a cable, and of the parts that its assembler brings. */
+/** Tracing of a cable, and of what publishers reach it by. */
 export interface OpenTelemetryTracing extends Tracing {
   /** Of the application's publishers. */
   routes(next: Routes): Routes;
-  /** `system` is what calls travel over: `grpc`, `http`. Goes around everything else: retries are part of a call. */
-  controller(next: Controller, system: string): Controller;
 }
 
 /** Records spans with an OpenTelemetry tracer. `docs/observability.md` says which. */
@@ -30,6 +27,6 @@ export function openTelemetryTracing(tracer: Tracer): OpenTelemetryTracing {
     pubsub: (next) => tracedPubsub(shared, next),
     delivery: (next) => tracedDelivery(shared, next),
     routes: (next) => tracedRoutes(shared, next),
-    controller: (next, system) => tracedController({ ...shared, system }, next),
+    controller: (next) => tracedController(shared, next),
   };
 }

@@ -10,8 +10,6 @@ export interface TracedControllerOptions {
   readonly tracer: Tracer;
   readonly current: CurrentSpan;
   readonly connections: ConnectionSpans;
-  /** What the calls travel over: `grpc`, `http`. */
-  readonly system: string;
 }
 
 /**
@@ -19,7 +17,7 @@ export interface TracedControllerOptions {
  * application is told the span, so that its own are part of the trace.
  */
 export function tracedController(options: TracedControllerOptions, next: Controller): Controller {
-  const { tracer, current, connections, system } = options;
+  const { tracer, current, connections } = options;
 
   async function traced<Request extends { readonly sid: string }, Answer>(
     method: string,
@@ -34,7 +32,7 @@ export function tracedController(options: TracedControllerOptions, next: Control
         ...spanOptions,
         kind: SpanKind.CLIENT,
         attributes: {
-          "rpc.system": system,
+          ...(next.system !== undefined && { "rpc.system": next.system }),
           "rpc.service": "anycable.RPC",
           "rpc.method": method,
           "ropeway.sid": request.sid,

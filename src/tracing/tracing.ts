@@ -1,6 +1,7 @@
 import type { ClientCommand } from "../protocols/messages.ts";
 import type { Publication } from "../publications/publication.ts";
 import type { Pubsub, PubsubSink } from "../pubsub/pubsub.ts";
+import type { Controller } from "../rpc/controller.ts";
 import type { Session } from "../session/session.ts";
 import type { Handshake } from "../transports/transport.ts";
 
@@ -27,6 +28,8 @@ export interface Tracing {
   readonly commandFailed?: (error: unknown) => void;
   pubsub(next: Pubsub): Pubsub;
   delivery(next: Delivery): PubsubSink;
+  /** Goes around everything else that stands before the application: waiting and retries are part of a call. */
+  controller(next: Controller): Controller;
 }
 
 /** Watches nothing. */
@@ -35,4 +38,5 @@ export const untraced: Tracing = {
   carryOut: (next) => next,
   pubsub: (next) => next,
   delivery: (next) => next,
+  controller: (next) => next,
 };

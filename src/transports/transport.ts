@@ -7,9 +7,12 @@ import type { Payload } from "../protocols/protocol.ts";
  */
 export type Accept = (connection: Connection, handshake: Handshake) => ConnectionListener;
 
+/** Whether a client of this address may connect now. One that may not is told so as the transport can, and never gets to `Accept`. */
+export type Admits = (address: string) => boolean;
+
 export interface Transport {
-  /** Hangs its paths on `routes` and hands every connection that comes to `accept`. */
-  mount(routes: Routes, accept: Accept): void;
+  /** Hangs its paths on `routes` and hands every connection that comes to `accept`. Without `admits` every address may connect. */
+  mount(routes: Routes, accept: Accept, admits?: Admits): void;
 }
 
 /** What the client said when it came. Valid until authentication has ended; sessions copy what they need and let it go. */

@@ -5,7 +5,7 @@ import type { Logger } from "../logger.ts";
 import { refuseUpgrade } from "../http/raw-response.ts";
 import type { TrustedProxies } from "../http/proxies.ts";
 import { requestHandshake } from "./handshake.ts";
-import type { Accept, Connection, ConnectionListener, Framing, Handshake, Transport } from "./transport.ts";
+import type { Accept, Admits, Connection, ConnectionListener, Framing, Handshake, Transport } from "./transport.ts";
 import { deflateFraming, offersDeflate } from "./websocket-deflate.ts";
 import { websocketFraming } from "./websocket-framing.ts";
 import { inflateAtOnce } from "./websocket-inflate.ts";
@@ -19,8 +19,6 @@ export interface WebsocketOptions {
   readonly compression?: boolean;
   /** Most connections at a time; past it an upgrade is answered 503. 0 = any number. */
   readonly maxConnections: number;
-  /** Whether a client of this address may connect now; one that may not is answered 429. Default: always. */
-  readonly admits?: (address: string) => boolean;
   /** How long a peer may take to answer a close frame. */
   readonly closeTimeoutMs: number;
   /** Sent as `X-AnyCable-Version`. */
@@ -55,7 +53,7 @@ export function websocketTransport(options: WebsocketOptions): Transport {
   const door = new Door();
   const inflateHere = inflateAtOnce(options.maxMessageBytes);
 
-  function upgrade(accept: Accept, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  function upgrade(accept: Accept, admits: Admits | undefined, request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const origin = options.checkOrigin(request);
     if (!origin.allowed) {
       options.logger.warn("connection refused: origin", {
@@ -68,7 +66,7 @@ export function websocketTransport(options: WebsocketOptions): Transport {
       options.logger.warn("connection refused: max-conn reached", { max_conn: options.maxConnections });
       return refuseUpgrade(socket, 503);
     }
-    if (options.admits?.(proxies?.clientAddress(request) ?? request.socket.remoteAddress ?? "") === false) {
+    if (admits?.(proxies?.clientAddress(request) ?? request.socket.remoteAddress ?? "") === false) {
       return refuseUpgrade(socket, 429, RETRY_AFTER_SECONDS);
     }
     // `ws` refuses clients whose offers it can't take, so it is shown none but ours.
@@ -87,9 +85,9 @@ export function websocketTransport(options: WebsocketOptions): Transport {
   }
 
   return {
-    mount(routes, accept) {
+    mount(routes, accept, admits) {
       for (const path of options.paths) {
-        routes.upgrade(path, (request, socket, head) => upgrade(accept, request, socket, head));
+        routes.upgrade(path, (request, socket, head) => upgrade(accept, admits, request, socket, head));
         routes.request(path, (request, response) => {
           const isGet = request.method === "GET";
           response.writeHead(isGet ? 400 : 405, { "content-type": "text/plain", connection: "close", ...(!isGet && { allow: "GET" }) });

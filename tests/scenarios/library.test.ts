@@ -109,6 +109,22 @@ describe("the library", () => {
     await CableClient.connect(`${url}?name=ann`);
   });
 
+  it("limits what an address may do, as far as it is told to", async () => {
+    const { application } = chat();
+    const { server, url } = await start(createHttpServer(), {
+      controller: inProcessController(application),
+      addressLimits: { connections: 1 },
+    });
+    const first = await CableClient.connect(`${url}?name=ann`);
+    const second = new WebSocket(url);
+    const status = await new Promise((resolve) => second.on("unexpected-response", (_request, { statusCode }) => resolve(statusCode)));
+    expect(status).toBe(429);
+    expect(server.metrics.counters.limited_connects_total).toBe(1);
+    await first.close();
+    await expect.poll(() => server.metrics.gauges.clients_num?.()).toBe(0);
+    await CableClient.connect(`${url}?name=ann`);
+  });
+
   it("lets several servers live in one process, and on one HTTP server, without hearing each other", async () => {
     const http = createHttpServer();
     const [one, other] = [chat(), chat()];

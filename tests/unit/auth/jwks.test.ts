@@ -63,7 +63,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await keys.stop!(AbortSignal.timeout(1_000));
+  await keys.stop();
   await server.stop();
 });
 
@@ -90,7 +90,7 @@ async function planned(delayMs: number): Promise<void> {
 
 async function startWith(...pairs: readonly Pair[]): Promise<void> {
   server.publish(...pairs.map(({ jwk }) => jwk));
-  await keys.start!();
+  await keys.start();
   await planned(intervalMs);
 }
 
@@ -126,7 +126,7 @@ describe("keys of a URL", () => {
   it("are waited for when the first client comes before they do", async () => {
     let answer = (): void => {};
     server.answer((response) => (answer = () => response.end(JSON.stringify({ keys: [first.jwk] }))));
-    await keys.start!();
+    await keys.start();
     const early = judged(await tokenBy(first));
     await expect.poll(() => server.requests.length).toBe(1);
     answer();
@@ -211,7 +211,7 @@ describe("a host that is away", () => {
   it("from the beginning leaves every judgement open, until it is there", async () => {
     server.publish(first.jwk);
     await server.stop();
-    await keys.start!();
+    await keys.start();
     const token = await tokenBy(first);
     expect(await judged(token)).toEqual(unavailable);
     expect(await judged(await signed({ ext: "{}" }, "own"))).toEqual(accepted);
@@ -225,7 +225,7 @@ describe("a host that is away", () => {
 
   it("and only hangs is given up after three seconds", async () => {
     server.answer(() => {});
-    await keys.start!();
+    await keys.start();
     const waiting = judged(await tokenBy(first));
     await expect.poll(() => server.requests.length).toBe(1);
     clock.advance(3_000);
@@ -235,7 +235,7 @@ describe("a host that is away", () => {
 
   it("in the middle of its answer is given up after three seconds", async () => {
     server.answer((response) => response.write('{"keys":['));
-    await keys.start!();
+    await keys.start();
     const waiting = judged(await tokenBy(first));
     await expect.poll(() => server.requests.length).toBe(1);
     await settle();
@@ -266,16 +266,16 @@ describe("a host that is away", () => {
 
   it("is not waited for at the end", async () => {
     server.answer(() => {});
-    await keys.start!();
+    await keys.start();
     await expect.poll(() => server.requests.length).toBe(1);
-    await keys.stop!(AbortSignal.timeout(1_000));
+    await keys.stop();
     expect(clock.pending).toBe(0);
     expect(log.lines).toEqual([]);
   });
 });
 
 it("names its place without query", async () => {
-  await keys.stop!(AbortSignal.timeout(1_000));
+  await keys.stop();
   keys = open(`${server.url}?key=s3cr3t`);
   await startWith(first);
   await server.stop();
@@ -300,7 +300,7 @@ describe("keys of a file", () => {
 
   it("are there at the start, and follow the file", async () => {
     write(first);
-    await keys.start!();
+    await keys.start();
     expect(await judged(await tokenBy(first))).toEqual(accepted);
     write(second);
     clock.advance(10_000);
@@ -318,7 +318,7 @@ describe("keys of a file", () => {
     ["has no key", '{"keys":[]}', "it has no public key"],
   ])("stop the start when the file %s", async (_what, text, problem) => {
     if (text !== undefined) writeFileSync(path, text);
-    await expect(keys.start!()).rejects.toThrow(
+    await expect(keys.start()).rejects.toThrow(
       expect.objectContaining({ code: "config.unreadable_file", message: expect.stringContaining(problem) }),
     );
     expect(clock.pending).toBe(0);
