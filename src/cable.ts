@@ -171,7 +171,16 @@ export function createCable(parts: CableParts): Cable {
       })),
       { name: "rpc", start: async () => parts.controller.start?.(), stop: async () => parts.controller.stop?.() },
       parts.disconnects,
-      { name: `pubsub ${pubsub.name}`, start: () => pubsub.start(delivery), stop: () => pubsub.stop() },
+      {
+        name: `pubsub ${pubsub.name}`,
+        start: () =>
+          pubsub.start({
+            deliver: (publication) => delivery.deliver(publication),
+            execute: (command) => delivery.execute(command),
+            missed: () => {},
+          }),
+        stop: () => pubsub.stop(),
+      },
       {
         name: "sessions",
         stop(deadline) {

@@ -25,4 +25,5 @@ export type { LocalChannel, LocalChannelAnswer } from "./auth/channels.ts";
 export type { CommandAnswer, CommandRequest, ConnectAnswer, ConnectRequest, Controller, DisconnectRequest } from "./rpc/controller.ts";
 export type { Publication, RemoteCommand } from "./publications/publication.ts";
 export type { Pubsub, PubsubSink } from "./pubsub/pubsub.ts";
-export type { AcceptBroadcast, Broadcaster, BroadcasterState } from "./broadcasters/broadcaster.ts";
+export type { AcceptBroadcast, Broadcaster } from "./broadcasters/broadcaster.ts";
+export type { RemoteState } from "./lifecycle.ts";

@@ -8,6 +8,19 @@ export interface Service {
   stop?(deadline: AbortSignal): Promise<void>;
 }
 
+/** How a part that depends on a remote service is. */
+export interface RemoteState {
+  readonly isConnected: boolean;
+  /** Whether readiness depends on it. */
+  readonly isRequired: boolean;
+  /** Clock.monotonicMs since when `isConnected` holds its value. */
+  readonly sinceMs: number;
+  /** Where it connects to, without credentials. */
+  readonly target: string;
+  /** Why it is not connected. Strangers may read it. */
+  readonly problem?: string | undefined;
+}
+
 /** Starts services in order; when one fails, those before it are stopped again and the error is thrown on. */
 export async function startAll(services: readonly Service[]): Promise<void> {
   const started: Service[] = [];

@@ -1,3 +1,5 @@
+import type { RemoteState } from "../lifecycle.ts";
+
 /**
  * PORT: how publications come from the application to this node. A broadcaster receives bodies, passes each one to `accept` in the order
  * of arrival, and answers the publisher as its medium allows. It does not look into bodies.
@@ -17,7 +19,7 @@ export interface Broadcaster {
   /** Stops taking publications. Those that `accept` has resolved for are not lost. */
   stop(): Promise<void>;
   /** For the readiness page. Absent = can't be away. */
-  state?(): BroadcasterState;
+  state?(): RemoteState;
 }
 
 /**
@@ -25,15 +27,3 @@ export interface Broadcaster {
  * @throws {CableError} `publication.malformed`: will never work, don't retry. `publication.unavailable`: not now, retry.
  */
 export type AcceptBroadcast = (body: string) => Promise<void> | void;
-
-export interface BroadcasterState {
-  readonly isConnected: boolean;
-  /** Whether readiness depends on it: true when the operator asked for it, false for a default that may not exist. */
-  readonly isRequired: boolean;
-  /** Clock.monotonicMs since when `isConnected` holds its value. */
-  readonly sinceMs: number;
-  /** Where it connects to, without credentials. */
-  readonly target: string;
-  /** Why it is not connected. Strangers may read it. */
-  readonly problem?: string | undefined;
-}

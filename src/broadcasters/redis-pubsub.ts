@@ -1,8 +1,9 @@
 import type { Clock } from "../clock.ts";
 import { messageOf } from "../errors.ts";
+import type { RemoteState } from "../lifecycle.ts";
 import type { Logger } from "../logger.ts";
 import { openRedis, type OpenedRedis, type RedisOptions } from "../redis/open.ts";
-import type { AcceptBroadcast, Broadcaster, BroadcasterState } from "./broadcaster.ts";
+import type { AcceptBroadcast, Broadcaster } from "./broadcaster.ts";
 
 export interface RedisPubsubBroadcasterOptions {
   readonly redis: RedisOptions;
@@ -60,7 +61,7 @@ class RedisPubsubBroadcaster implements Broadcaster {
     this.#redis.stop();
   }
 
-  state(): BroadcasterState {
+  state(): RemoteState {
     const { isConnected, sinceMs, server, problem } = this.#redis.state;
     const { display } = this.#redis;
     const isOnlyOne = server === undefined || display.replace(/^\w+:\/\//, "") === server;

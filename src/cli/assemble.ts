@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { tokenHeader, tokenInHeaders } from "../auth/jwt-token.ts";
-import type { Broadcaster, BroadcasterState } from "../broadcasters/broadcaster.ts";
+import type { Broadcaster } from "../broadcasters/broadcaster.ts";
 import { httpBroadcaster } from "../broadcasters/http.ts";
 import type { Clock } from "../clock.ts";
 import type { Config, Listen } from "../config/config.ts";
@@ -11,7 +11,7 @@ import { originPolicy } from "../http/origin.ts";
 import { trustedProxies } from "../http/proxies.ts";
 import type { Routes } from "../http/routes.ts";
 import { tlsFiles } from "../http/tls-files.ts";
-import type { Service } from "../lifecycle.ts";
+import type { RemoteState, Service } from "../lifecycle.ts";
 import { AddressLimits } from "../limits/address-limits.ts";
 import type { Logger } from "../logger.ts";
 import { createMetrics } from "../metrics/metrics.ts";
@@ -191,7 +191,7 @@ function clientEnvFor({ rpc, auth: { jwt } }: Config, controller: Controller): (
 }
 
 function partOfBroadcaster(broadcaster: Broadcaster): ReadinessPart[] {
-  const state = (): BroadcasterState | undefined => broadcaster.state?.();
+  const state = (): RemoteState | undefined => broadcaster.state?.();
   if (!state()) return [];
   return [
     {

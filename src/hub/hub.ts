@@ -99,6 +99,7 @@ export class Hub {
   execute(command: RemoteCommand): void {
     this.#metrics.counters.broadcast_msg_total++;
     this.#metrics.counters.remote_commands_total++;
+    if (command.command === "supersede") return;
     const sessions = this.#clients.get(command.identifiers);
     if (sessions === undefined) return;
     const closing = { ...closings.remote, notice: { reason: "remote", reconnect: command.reconnect } };

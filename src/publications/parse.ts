@@ -1,6 +1,6 @@
 import { CableError } from "../errors.ts";
 import type { TraceContext } from "../internal/trace-context.ts";
-import type { Broadcast, Publication, RemoteCommand, UnknownCommand } from "./publication.ts";
+import type { Broadcast, Publication, DisconnectCommand, UnknownCommand } from "./publication.ts";
 
 /**
  * Reads what an application publishes, whatever it came by: one publication, a batch of them, or a command. All or nothing: one bad element
@@ -8,12 +8,11 @@ import type { Broadcast, Publication, RemoteCommand, UnknownCommand } from "./pu
  * @throws {CableError} `publication.malformed`, with what is wrong and where.
  */
 export function parseBroadcast(body: string, receivedAtMs: number): readonly Broadcast[] {
-  let value: unknown;
-  try {
-    value = JSON.parse(body);
-  } catch (error) {
-    throw notJson(error);
-  }
+  return readBroadcast(parseJson(body), receivedAtMs);
+}
+
+/** The same for a body whose JSON has been parsed. */
+export function readBroadcast(value: unknown, receivedAtMs: number): readonly Broadcast[] {
   if (Array.isArray(value)) {
     if (value.length === 0) throw malformed("the batch is empty");
     return value.map((element, index) => publication(object(element, index), receivedAtMs, index));
@@ -22,6 +21,15 @@ export function parseBroadcast(body: string, receivedAtMs: number): readonly Bro
   // An empty stream beside a command is no publication.
   if (fields["command"] !== undefined && (fields["stream"] ?? "") === "") return [command(fields)];
   return [publication(fields, receivedAtMs, undefined)];
+}
+
+/** @throws {CableError} `publication.malformed` */
+export function parseJson(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch (error) {
+    throw notJson(error);
+  }
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -55,7 +63,7 @@ function traceContext(traceparent: unknown, tracestate: unknown): TraceContext |
   return { traceparent, tracestate: typeof tracestate === "string" ? tracestate : undefined };
 }
 
-function command(fields: Fields): RemoteCommand | UnknownCommand {
+function command(fields: Fields): DisconnectCommand | UnknownCommand {
   const { command: name, payload } = fields;
   if (typeof name !== "string") throw wrongType("command", "a string", name);
   if (name !== "disconnect") return { command: "unknown", name };

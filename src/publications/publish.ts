@@ -12,7 +12,7 @@ import type { Broadcast } from "./publication.ts";
  */
 export function acceptBroadcasts(parts: {
   readonly pubsub: Pubsub;
-  readonly local: PubsubSink;
+  readonly local: Pick<PubsubSink, "deliver" | "execute">;
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly logger: Logger;

@@ -1,9 +1,9 @@
 import { SpanKind, SpanStatusCode, trace, type Link, type Tracer } from "@opentelemetry/api";
 import type { Routes } from "../http/routes.ts";
 import type { Publication } from "../publications/publication.ts";
-import type { Pubsub, PubsubSink } from "../pubsub/pubsub.ts";
+import type { Pubsub } from "../pubsub/pubsub.ts";
 import { remoteContext, spanContextOf, traceContextOf, type CurrentSpan } from "./span-context.ts";
-import type { Delivery } from "./tracing.ts";
+import type { Delivery, Receiver } from "./tracing.ts";
 
 export interface TracedPublicationsOptions {
   readonly tracer: Tracer;
@@ -48,6 +48,7 @@ export function tracedPubsub({ current }: TracedPublicationsOptions, next: Pubsu
     subscribe: (stream) => next.subscribe(stream),
     unsubscribe: (stream) => next.unsubscribe(stream),
     stop: () => next.stop(),
+    ...(next.state && { state: () => next.state!() }),
   };
 }
 
@@ -55,7 +56,7 @@ export function tracedPubsub({ current }: TracedPublicationsOptions, next: Pubsu
  * `cable deliver`: a publication on this node, from its arrival at the hub to its last write. Part of what brought it here, a request or a
  * whisper, and linked to the publisher's trace if that is another; else part of the publisher's trace itself.
  */
-export function tracedDelivery({ tracer, current }: TracedPublicationsOptions, next: Delivery): PubsubSink {
+export function tracedDelivery({ tracer, current }: TracedPublicationsOptions, next: Delivery): Receiver {
   return {
     execute: (command) => next.execute(command),
     deliver(publication) {

@@ -12,10 +12,13 @@ export type OpenSession = (session: Session, handshake: Handshake) => Promise<vo
 export type CarryOut = (session: Session, command: ClientCommand) => Promise<void> | void;
 
 /** The sessions of this node, as a publication sees them. */
-export interface Delivery extends PubsubSink {
+export interface Delivery extends Receiver {
   /** Returns how many sessions hear it. */
   deliver(publication: Publication): number;
 }
+
+/** Where publications and commands for this node go. */
+export type Receiver = Pick<PubsubSink, "deliver" | "execute">;
 
 /**
  * PORT: who keeps a record of where time goes. Each member takes a part of the cable and gives one that does the same and is watched. The
@@ -27,7 +30,7 @@ export interface Tracing {
   /** The command that is being carried out has failed. Called inside of it, whatever `carryOut` returns. Absent = nobody wants to know. */
   readonly commandFailed?: (error: unknown) => void;
   pubsub(next: Pubsub): Pubsub;
-  delivery(next: Delivery): PubsubSink;
+  delivery(next: Delivery): Receiver;
   /** Goes around everything else that stands before the application: waiting and retries are part of a call. */
   controller(next: Controller): Controller;
 }

@@ -1,5 +1,6 @@
 import { afterEach, expect, vi } from "vitest";
-import type { Broadcaster, BroadcasterState } from "../../src/broadcasters/broadcaster.ts";
+import type { Broadcaster } from "../../src/broadcasters/broadcaster.ts";
+import type { RemoteState } from "../../src/lifecycle.ts";
 import { redisPubsubBroadcaster, type RedisPubsubBroadcasterOptions } from "../../src/broadcasters/redis-pubsub.ts";
 import { systemClock, type Clock } from "../../src/clock.ts";
 import type { RedisOptions } from "../../src/redis/open.ts";
@@ -23,7 +24,7 @@ export interface Listening {
   readonly broadcaster: Broadcaster;
   readonly log: RecordedLog;
   readonly bodies: string[];
-  readonly state: BroadcasterState;
+  readonly state: RemoteState;
   /** Waits until it is connected, to the server at this port when one is given. */
   connected(port?: number): Promise<void>;
   away(): Promise<void>;
