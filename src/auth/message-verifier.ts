@@ -32,6 +32,18 @@ export function nameVerifier(secrets: readonly string[]): (signed: string) => Si
   };
 }
 
+/**
+ * Signs the name of a stream, for a page to subscribe with, as AnyCable's and Turbo's libraries do; see nameVerifier for the format.
+ * @throws {CableError} `config.invalid_value` for an empty name or secret: nobody could subscribe, or everybody could sign.
+ */
+export function signedName(stream: string, secret: string): string {
+  if (stream === "" || secret === "") {
+    throw new CableError("config.invalid_value", "neither the name of a stream nor the secret that signs it can be empty");
+  }
+  const payload = Buffer.from(JSON.stringify(stream)).toString("base64");
+  return `${payload}--${createHmac("sha256", secret).update(payload).digest("hex")}`;
+}
+
 /** What was signed; undefined when it is no JSON. Rails' metadata (`expires_in`, `purpose`) makes it an object, and so no name. */
 function textIn(payload: string): unknown {
   if (!/^[A-Za-z0-9+/_-]+={0,2}$/u.test(payload)) return undefined;

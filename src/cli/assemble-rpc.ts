@@ -43,8 +43,7 @@ async function overGrpc(rpc: Config["rpc"], outside: Parts): Promise<AskedApplic
 async function overHttp(rpc: Config["rpc"], outside: Parts): Promise<AskedApplication> {
   const { logger, clock, metrics, version } = outside;
   const { httpController } = await import("../rpc/http.ts");
-  const { isTransportFailure } = await import("../rpc/http-errors.ts");
-  const { CircuitBreaker } = await import("../rpc/circuit-breaker.ts");
+  const { httpCircuit } = await import("../rpc/http-circuit.ts");
   const http = httpController({
     url: rpc.http!.url,
     key: rpc.http!.key,
@@ -55,15 +54,8 @@ async function overHttp(rpc: Config["rpc"], outside: Parts): Promise<AskedApplic
     userAgent: `Ropeway/${version}`,
     logger,
   });
-  const circuit = new CircuitBreaker({
-    name: "http rpc",
-    isFailure: isTransportFailure,
-    graceMs: rpc.commandTimeoutMs,
-    patienceMs: Math.min(rpc.requestTimeoutMs, rpc.commandTimeoutMs) / 2,
-    clock,
-    logger,
-    metrics,
-  });
+  const { commandTimeoutMs, requestTimeoutMs } = rpc;
+  const circuit = httpCircuit({ commandTimeoutMs, requestTimeoutMs, clock, logger, metrics });
   const controller = guarded(http, { ...guardOf(rpc, outside), circuit });
   return asked(controller, () => (circuit.complaint === undefined ? rpc.host : `${rpc.host}: ${circuit.complaint}`));
 }

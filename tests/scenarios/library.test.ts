@@ -1,15 +1,22 @@
-import { once } from "node:events";
 import { createServer as createHttpServer, type Server as HttpServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
 import express from "express";
 import fastify from "fastify";
 import { Hono } from "hono";
-import { createServer, inProcessController, type InProcessApplication, type Server, type ServerParts } from "ropeway";
+import {
+  createServer,
+  inProcessController,
+  type Controller,
+  type Identity,
+  type InProcessApplication,
+  type Server,
+  type ServerParts,
+} from "ropeway";
 import { websocketTransport } from "ropeway/websocket";
 import { afterEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { CableClient } from "../support/cable-client.ts";
+import { startEmbedded } from "../support/embedded.ts";
 
 /** The embedded server as its users get it: from the built package, by the names that it exports. */
 describe("the library", () => {
@@ -40,16 +47,9 @@ describe("the library", () => {
   }
 
   async function start(http: HttpServer, parts: Partial<ServerParts> = {}): Promise<{ server: Server; url: string }> {
-    const server = createServer({ transports: [websocketTransport()], ...parts });
-    server.attach(http);
-    await server.start();
-    undo.push(() => server.stop());
-    if (!http.listening) {
-      http.listen(0, "127.0.0.1");
-      await once(http, "listening");
-    }
-    undo.push(() => http.close());
-    return { server, url: `ws://127.0.0.1:${(http.address() as AddressInfo).port}/cable` };
+    const embedded = await startEmbedded(parts, http);
+    undo.push(() => embedded.stop());
+    return embedded;
   }
 
   const hosts: Record<string, () => Promise<HttpServer>> = {
@@ -107,6 +107,20 @@ describe("the library", () => {
     const status = await new Promise((resolve) => other.on("unexpected-response", (_request, { statusCode }) => resolve(statusCode)));
     expect(status).toBe(418);
     await CableClient.connect(`${url}?name=ann`);
+  });
+
+  it("starts and stops the parts that want it, whoever they are", async () => {
+    const told: string[] = [];
+    const life = (name: string) => ({
+      start: async () => void told.push(`${name} starts`),
+      stop: async () => void told.push(`${name} stops`),
+    });
+    const identity: Identity = { identify: (_handshake, sid) => ({ status: "accepted", identifiers: sid }), ...life("identity") };
+    const controller: Controller = { ...inProcessController({ command: () => undefined }), ...life("controller") };
+    const { server, url } = await start(createHttpServer(), { identities: [identity], controller });
+    await CableClient.connect(url);
+    await server.stop();
+    expect(told).toEqual(["identity starts", "controller starts", "controller stops", "identity stops"]);
   });
 
   it("limits what an address may do, as far as it is told to", async () => {
