@@ -134,7 +134,17 @@ export function createServer(parts: ServerParts): Server {
     },
     async publish(stream, data, { excludeSid } = {}) {
       const json = JSON.stringify(data) ?? "null";
-      await pubsub.publish({ stream, json, excludeSid, broadcastType: undefined, isTransient: false, receivedAtMs: clock.monotonicMs() });
+      const receivedAtMs = clock.monotonicMs();
+      const trace = tracing.callersTrace?.();
+      await pubsub.publish({
+        stream,
+        json,
+        excludeSid,
+        broadcastType: undefined,
+        isTransient: false,
+        receivedAtMs,
+        ...(trace && { trace }),
+      });
     },
     async disconnect(identifiers, { reconnect = false } = {}) {
       await pubsub.command({ command: "disconnect", identifiers, reconnect });

@@ -1,7 +1,7 @@
-import { trace, type Tracer } from "@opentelemetry/api";
+import { context, ROOT_CONTEXT, trace, type Tracer } from "@opentelemetry/api";
 import type { Routes } from "../http/routes.ts";
 import { ConnectionSpans } from "./connections.ts";
-import { currentSpan } from "./span-context.ts";
+import { currentSpan, traceContextOf } from "./span-context.ts";
 import { failSpan } from "./span-failure.ts";
 import { tracedCarryOut, tracedOpenSession } from "./traced-clients.ts";
 import { tracedController } from "./traced-controller.ts";
@@ -21,12 +21,16 @@ export function openTelemetryTracing(tracer: Tracer): OpenTelemetryTracing {
     openSession: (next) => tracedOpenSession(shared, next),
     carryOut: (next) => tracedCarryOut(shared, next),
     commandFailed(error) {
-      const context = shared.current.getStore();
-      failSpan(context && trace.getSpan(context), error);
+      failSpan(trace.getSpan(shared.current.getStore() ?? ROOT_CONTEXT), error);
     },
     pubsub: (next) => tracedPubsub(shared, next),
     delivery: (next) => tracedDelivery(shared, next),
     routes: (next) => tracedRoutes(shared, next),
+    callersTrace() {
+      // The application's own span, if it has OpenTelemetry keep track of them; else ours, in whose handler it may be running.
+      const span = trace.getSpanContext(context.active()) ?? trace.getSpanContext(shared.current.getStore() ?? ROOT_CONTEXT);
+      return span && traceContextOf(span);
+    },
     controller: (next) => tracedController(shared, next),
   };
 }

@@ -1,4 +1,4 @@
-import { ROOT_CONTEXT, SpanKind, type SpanOptions, type Tracer } from "@opentelemetry/api";
+import { context, ROOT_CONTEXT, SpanKind, trace, type SpanOptions, type Tracer } from "@opentelemetry/api";
 import { controllerLife } from "../rpc/around.ts";
 import type { Controller } from "../rpc/controller.ts";
 import type { TraceContext } from "../internal/trace-context.ts";
@@ -42,7 +42,9 @@ export function tracedController(options: TracedControllerOptions, next: Control
       parent,
     );
     try {
-      const answer = await call({ ...request, trace: traceContextOf(span.spanContext()) });
+      // An application in this very process finds the span where OpenTelemetry has it.
+      const inner = { ...request, trace: traceContextOf(span.spanContext()) };
+      const answer = await context.with(trace.setSpan(parent, span), call, undefined, inner);
       const { status } = (answer ?? {}) as { readonly status?: string };
       if (status !== undefined) span.setAttribute("ropeway.outcome", status);
       return answer;

@@ -1,3 +1,4 @@
+import type { TraceContext } from "../internal/trace-context.ts";
 import type { ClientCommand } from "../protocols/messages.ts";
 import type { Publication } from "../publications/publication.ts";
 import type { Pubsub, PubsubSink } from "../pubsub/pubsub.ts";
@@ -33,6 +34,8 @@ export interface Tracing {
   delivery(next: Delivery): Receiver;
   /** Goes around everything else that stands before the application: waiting and retries are part of a call. */
   controller(next: Controller): Controller;
+  /** What the code that is running belongs to: for publications that an application makes in this very process. Absent = nobody knows. */
+  callersTrace?(): TraceContext | undefined;
 }
 
 /** Watches nothing. */
