@@ -26,6 +26,7 @@ export const errorCodes = {
   "config.invalid_value": "An option has a value that it can't have.",
   "config.not_built": "The option belongs to a part that this version does not have.",
   "config.missing_package": "An option needs an npm package that is not installed with Ropeway; the message says how to install it.",
+  "config.missing_program": "An option needs a program that is not on this machine; the message says which.",
   "config.unreadable_file": "The configuration file can't be read or parsed.",
   "listener.unavailable": "The address can't be listened on: taken, not ours, or not permitted.",
 } as const;

@@ -60,9 +60,6 @@ function classOf(option: Option): string {
 }
 
 function meaningOf(option: Option): string {
-  const { text, advice, notBuiltValues = {}, isEmptyMeaningful } = option;
-  const missing = Object.keys(notBuiltValues).map(code).join(", ");
-  return [text, advice, missing === "" ? undefined : `Not built: ${missing}.`, isEmptyMeaningful ? "An empty variable counts." : undefined]
-    .filter((sentence) => sentence !== undefined)
-    .join(" ");
+  const { text, advice, isEmptyMeaningful } = option;
+  return [text, advice, isEmptyMeaningful ? "An empty variable counts." : undefined].filter((sentence) => sentence !== undefined).join(" ");
 }

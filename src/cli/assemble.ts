@@ -4,6 +4,7 @@ import type { Broadcaster } from "../broadcasters/broadcaster.ts";
 import { httpBroadcaster } from "../broadcasters/http.ts";
 import type { Clock } from "../clock.ts";
 import type { Config, Listen } from "../config/config.ts";
+import { CableError } from "../errors.ts";
 import { healthHandler, readinessHandler, type ReadinessPart } from "../http/health.ts";
 import type { HttpListener } from "../http/listener.ts";
 import { httpListeners } from "../http/listeners.ts";
@@ -52,6 +53,7 @@ export interface Assembly {
  */
 export async function assemble(config: Config, outside: Outside): Promise<Assembly> {
   const { logger, clock } = outside;
+  refuseNotWired(config, logger);
   const metrics = createMetrics();
   const tls = config.server.tls && tlsFiles({ ...config.server.tls, clock, logger });
   const listeners = httpListeners({ logger, tls });
@@ -168,9 +170,28 @@ function broadcastersOf(config: Config, { logger, clock, routes }: Outside & { r
           const { redisPubsubBroadcaster } = await import("../broadcasters/redis-pubsub.ts");
           return redisPubsubBroadcaster({ redis, channel: broadcast.redisChannel, isRequired: redis.isRequired, clock, logger });
         }
+        case "redisx":
+        case "nats":
+          throw notWired(`broadcast_adapter=${adapter}`, `the ${adapter} broadcast adapter`);
       }
     }),
   );
+}
+
+/** Parts that have options, and are not here yet. */
+function refuseNotWired({ broker, pubsub, embeddedNats }: Config, logger: Logger): void {
+  if (broker.adapter !== "none") throw notWired(`broker=${broker.adapter}`, "the broker (history, sessions, presence)");
+  if (embeddedNats !== undefined) throw notWired("embed_nats", "the embedded NATS server");
+  if (pubsub.adapter === "nats") throw notWired("pubsub=nats", "pub/sub between nodes over NATS");
+  if (pubsub.adapter === "redis") {
+    logger.warn(
+      "Publications over HTTP reach the clients of the node that takes them: pub/sub between nodes is not built yet. Those through Redis reach all nodes",
+    );
+  }
+}
+
+function notWired(option: string, part: string): CableError {
+  return new CableError("config.not_built", `${option} asks for ${part}: this version does not have that; remove it to start`);
 }
 
 const NO_ENV: ClientEnv = { url: "", headers: new Map() };

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // First of all, before the heap grows.
 import "./young-generation.ts";
+import { programFinder } from "../config/find-program.ts";
 import { loadConfig, type LoadedConfig, type LoadOptions } from "../config/load.ts";
 import { readFileIfThere } from "../config/read-file.ts";
 import { renderConfig } from "../config/render.ts";
@@ -13,7 +14,9 @@ import { serve } from "./serve.ts";
 const argv = process.argv.slice(2);
 
 function from(args: readonly string[]): LoadOptions {
-  return { argv: args, env: process.env, cwd: process.cwd(), readFile: readFileIfThere };
+  const cwd = process.cwd();
+  const findProgram = programFinder({ path: process.env["PATH"], cwd });
+  return { argv: args, env: process.env, cwd, readFile: readFileIfThere, findProgram };
 }
 
 function load(): LoadedConfig {

@@ -51,6 +51,45 @@ export function readRpcUrl(text: string): Address<RpcUrl> {
   };
 }
 
+/** A server of NATS. @see readNatsUrl */
+export interface NatsUrl {
+  /** With a scheme, and no slash at the end. */
+  readonly url: string;
+  readonly hasCredentials: boolean;
+  readonly isTls: boolean;
+  readonly host: string;
+}
+
+/** Reads one item of `nats_servers`, or of a list of routes. The problem never repeats it: there may be a password in it. */
+export function readNatsUrl(text: string): Address<NatsUrl> {
+  const given = text.trim();
+  const full = given.includes("://") ? given : `nats://${given}`;
+  const url = URL.canParse(full) ? new URL(full) : undefined;
+  if (url === undefined || url.hostname === "" || !/^\/?$/u.test(url.pathname) || url.port === "0") {
+    return { problem: "is no address such as nats://user:password@host:4222; odd characters in a password are written like %23" };
+  }
+  if (url.search !== "" || url.hash !== "") return { problem: "has a part behind ? or #; in a password they are written %3F and %23" };
+  if (!/^(?:nats|tls|tcp|nats-route):$/u.test(url.protocol)) return { problem: "has an unknown scheme; nats:// and tls:// are known" };
+  return {
+    url: url.href.replace(/\/$/u, ""),
+    hasCredentials: url.username !== "" || url.password !== "",
+    isTls: url.protocol === "tls:",
+    host: url.hostname.replace(/^\[(.*)\]$/su, "$1"),
+  };
+}
+
+/** Reads an address to listen on, `nats://host:port` or `host:port`. */
+export function readHostPort(text: string): Address<{ readonly host: string; readonly port: number }> {
+  const match = /^(?:(\w[\w+.-]*):\/\/)?(?:\[([\da-f:.]+)\]|([\w.-]+)):(\d{1,5})\/?$/iu.exec(text.trim());
+  const port = Number(match?.[4]);
+  const host = match?.[2] ?? match?.[3];
+  if (host === undefined || port < 1 || port > 65_535) {
+    return { problem: `is ${JSON.stringify(text.slice(0, 80))}, which is no address such as nats://127.0.0.1:4222` };
+  }
+  if (match?.[1]?.toLowerCase() === "tls") return { problem: "is tls://, but the embedded server offers no TLS" };
+  return { host, port };
+}
+
 /** undefined when it is no address. */
 function portOf(member: string): number | "none" | undefined {
   if (/^unix:./iu.test(member)) return 0;

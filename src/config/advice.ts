@@ -1,10 +1,8 @@
 import type { Config } from "./config.ts";
-import type { Settings } from "./layers.ts";
-import { optionByName } from "./schema.ts";
 
 /** What an operator should know about a configuration that is valid all the same. */
-export function warningsAbout(config: Config, settings: Settings): readonly string[] {
-  return [...dangersOf(config), ...shortfallsOf(config, settings)];
+export function warningsAbout(config: Config): readonly string[] {
+  return dangersOf(config);
 }
 
 function dangersOf({ broadcast, server }: Config): readonly string[] {
@@ -17,14 +15,4 @@ function dangersOf({ broadcast, server }: Config): readonly string[] {
     );
   }
   return warnings;
-}
-
-/** What works less far than in AnyCable, because a part is not built. */
-export function shortfallsOf({ broadcast }: Config, settings: Settings): readonly string[] {
-  // With a redis_url AnyCable passes them on over Redis by itself.
-  const isPassedOn = settings.value("redis_url") !== optionByName.get("redis_url")!.default;
-  if (!broadcast.adapters.includes("http") || !isPassedOn) return [];
-  return [
-    "Publications over HTTP reach the clients of the node that takes them: pub/sub between nodes is not built yet. Those through Redis reach all nodes",
-  ];
 }

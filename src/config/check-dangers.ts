@@ -1,8 +1,8 @@
-import { isIP } from "node:net";
 import type { Config } from "./config.ts";
 import { holdsSecret } from "./check-values.ts";
 import type { Environment } from "./environment.ts";
 import type { Layer, Settings } from "./layers.ts";
+import { isLoopback } from "./loopback.ts";
 import { options } from "./schema.ts";
 
 /** What works and is not safe. */
@@ -155,9 +155,4 @@ function processDangers({ logging, metrics, server }: Config, { settings, flags,
     dangers.push({ option: name, sentence: "short enough to be guessed: take 32 random characters (openssl rand -hex 32)" });
   }
   return dangers;
-}
-
-function isLoopback(host: string): boolean {
-  if (isIP(host) === 0) return host === "localhost" || host.endsWith(".localhost");
-  return host === "::1" || host.startsWith("127.") || host.startsWith("::ffff:127.");
 }

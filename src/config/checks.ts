@@ -57,6 +57,23 @@ export function printable(value: string): string | undefined {
   return /[\p{Cc}\s]/u.test(value) ? "blanks and control characters are not allowed" : undefined;
 }
 
+/** Braces would put all keys of a cluster into one slot. */
+export function keyPrefix(value: string): string | undefined {
+  return /[\p{Cc}\s{}]/u.test(value) ? "blanks, braces and control characters are not allowed" : undefined;
+}
+
+/** One that can be published to. */
+export function natsSubject(value: string): string | undefined {
+  return /^[^\p{Cc}\s.*>]+(?:\.[^\p{Cc}\s.*>]+)*$/u.test(value)
+    ? undefined
+    : "a subject of NATS is needed: words with dots between them, without blanks, * and >";
+}
+
+/** What subjects, streams and buckets all allow. */
+export function natsPrefix(value: string): string | undefined {
+  return /^[\w-]*$/.test(value) ? undefined : "only letters, digits, - and _ are allowed";
+}
+
 /** These end a name in StatsD's lines. */
 export function statsdPrefix(value: string): string | undefined {
   return /[:|@#\s\p{Cc}]/u.test(value) ? "blanks and : | @ # are not allowed" : undefined;

@@ -31,7 +31,7 @@ export interface Config {
   };
   readonly broadcast: {
     /** Not empty, no duplicates. */
-    readonly adapters: readonly ("http" | "redis")[];
+    readonly adapters: readonly ("http" | "redis" | "redisx" | "nats")[];
     readonly http: {
       readonly listen: Listen;
       readonly path: string;
@@ -40,7 +40,51 @@ export interface Config {
       readonly cors: boolean;
       readonly maxBodyBytes: number;
     };
+    /** Of the adapter `redis`. */
     readonly redisChannel: string;
+    readonly redisx: { readonly stream: string; readonly group: string; readonly readBlockMs: number };
+    /** Of the adapter `nats`: a subject. */
+    readonly natsChannel: string;
+  };
+  /** undefined: no API. */
+  readonly api:
+    | {
+        readonly listen: Listen;
+        /** Without a slash at the end: what is behind it begins with one. May be empty. */
+        readonly path: string;
+        /** What callers show as bearer token: given, or derived from the secret; undefined: anybody may call. */
+        readonly key: string | undefined;
+        /** undefined: none. Empty: any. */
+        readonly corsOrigins: readonly string[] | undefined;
+        readonly maxBodyBytes: number;
+      }
+    | undefined;
+  /** How nodes reach each other, chosen already. */
+  readonly pubsub: {
+    /** `local`: not at all. */
+    readonly adapter: "local" | "redis" | "nats";
+    /** For what nodes tell each other. `redis.prefix` comes in front of it, and of names of streams. Never the channel of a broadcaster. */
+    readonly redisChannel: string;
+    /** Likewise a subject, behind `nats.prefix`. */
+    readonly natsChannel: string;
+  };
+  readonly broker: {
+    readonly adapter: "none" | "memory" | "redis" | "nats";
+    /** Per stream; 0: nothing is kept, and then the next is 0 too, and the other way round. */
+    readonly historyLimit: number;
+    /** May be years, longer than a timer can wait. */
+    readonly historyTtlMs: number;
+    /** 0: sessions can't be restored. May be years. */
+    readonly sessionsTtlMs: number;
+    /** More than 0. */
+    readonly presenceTtlMs: number;
+    /** For some streams: the first whose pattern fits (`internal/wildcard.ts`) counts instead of the above. */
+    readonly streams: readonly {
+      readonly pattern: string;
+      readonly historyLimit: number;
+      readonly historyTtlMs: number;
+      readonly presence: boolean;
+    }[];
   };
   readonly redis: {
     /** As given, passwords inside; checked when a part uses Redis. */
@@ -56,9 +100,22 @@ export interface Config {
     };
     /** 0: never. */
     readonly checkIntervalMs: number;
+    /** Of all channels and keys of pub/sub and broker; not of the application's channel and stream. May be empty. */
+    readonly prefix: string;
     /** The operator asked for Redis, by adapter or by URL: readiness depends on it. */
     readonly isRequired: boolean;
   };
+  readonly nats: {
+    /** URLs, perhaps with user and password or token inside; checked when a part uses NATS. That of the embedded server when it is to be used. */
+    readonly servers: readonly string[];
+    readonly randomizeServers: boolean;
+    /** Of all subjects, streams and buckets of pub/sub and broker; not of the application's subject. May be empty; letters, digits, - and _. */
+    readonly prefix: string;
+    /** A part uses NATS: readiness depends on it. */
+    readonly isRequired: boolean;
+  };
+  /** undefined: none. */
+  readonly embeddedNats: EmbeddedNats | undefined;
   readonly rpc: {
     readonly implementation: "grpc" | "http" | "none";
     /**
@@ -86,6 +143,8 @@ export interface Config {
   };
   readonly disconnect: {
     readonly mode: "auto" | "always" | "never";
+    /** For clients that can be restored; 0: at once. Not longer than they can be. */
+    readonly graceMs: number;
     /** 0: no limit. */
     readonly ratePerSecond: number;
     readonly backlog: number;
@@ -131,6 +190,7 @@ export interface Config {
     /** The one that names are signed with, then those that it replaces; empty: no signed streams. */
     readonly secrets: readonly string[];
     readonly whisperInSigned: boolean;
+    readonly presenceInSigned: boolean;
     /** undefined: the application is asked about them. `secrets` is not empty. */
     readonly turbo: { readonly secrets: readonly string[] } | undefined;
     readonly cableReady: { readonly secrets: readonly string[] } | undefined;
@@ -172,6 +232,38 @@ export interface Config {
     /** Of all connections of an address together; 0 = no limit. */
     readonly address: { readonly rates: Rates; readonly connectsPerSecond: number; readonly connections: number };
   };
+}
+
+/** A NATS server of our own. It asks nobody for a password. */
+export interface EmbeddedNats {
+  /** Absolute path of the program, which was there when the configuration was read. */
+  readonly binary: string;
+  /** undefined: make one up. */
+  readonly serverName: string | undefined;
+  readonly listen: Address;
+  /** undefined: alone. `routes` are URLs of other members. */
+  readonly cluster: { readonly name: string; readonly listen: Address; readonly routes: readonly string[] } | undefined;
+  /** undefined: none. `name` is the cluster's; `advertise` is host:port. */
+  readonly gateway:
+    | {
+        readonly name: string;
+        readonly listen: Address;
+        readonly advertise: string | undefined;
+        readonly remotes: readonly { readonly name: string; readonly urls: readonly string[] }[];
+      }
+    | undefined;
+  /** undefined: off. `storeDir` undefined: a temporary one. */
+  readonly jetStream: { readonly storeDir: string | undefined; readonly readyTimeoutMs: number } | undefined;
+  /** 0: NATS's default, 1 MiB. */
+  readonly maxPayloadBytes: number;
+  readonly isDebug: boolean;
+  readonly isTrace: boolean;
+}
+
+interface Address {
+  /** Without brackets. */
+  readonly host: string;
+  readonly port: number;
 }
 
 interface Rates {

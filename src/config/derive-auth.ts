@@ -39,6 +39,7 @@ export function deriveStreams({ settings, warn }: DeriveOptions): Config["stream
     pubsubChannel: settings.text("streams.pubsub_channel"),
     secrets,
     whisperInSigned: settings.flag("streams_whisper"),
+    presenceInSigned: settings.flag("streams_presence"),
     turbo: signed("turbo_streams"),
     cableReady: signed("cable_ready"),
   };

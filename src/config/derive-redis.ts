@@ -2,12 +2,15 @@ import { CableError } from "../errors.ts";
 import { readRedisAddress, type RedisAddress } from "../redis/address.ts";
 import type { Config } from "./config.ts";
 import type { DeriveOptions } from "./derive.ts";
+import { pubsubAdapter } from "./derive-broker.ts";
 import type { Settings } from "./layers.ts";
 
 /** @throws {CableError} `config.invalid_value`, `config.unreadable_file`; not when nothing uses Redis: hosts set REDIS_URL for everybody. */
 export function deriveRedis(from: DeriveOptions): Config["redis"] {
   const { settings } = from;
-  const isUsed = settings.list("broadcast_adapter").includes("redis");
+  const adapters = settings.list("broadcast_adapter");
+  const isChosen = pubsubAdapter(settings) === "redis" || settings.text("broker") === "redis" || adapters.includes("redisx");
+  const isUsed = isChosen || adapters.includes("redis");
   const path = (name: string): string | undefined => settings.text(name) || undefined;
   const redis = {
     url: settings.text("redis_url").trim(),
@@ -19,7 +22,8 @@ export function deriveRedis(from: DeriveOptions): Config["redis"] {
       keyPath: path("redis_tls_client_key_path"),
     },
     checkIntervalMs: settings.number("redis_sentinel_discovery_interval") * 1000,
-    isRequired: isUsed && ["redis_url", "redis_sentinels", "broadcast_adapter"].some((name) => settings.isGiven(name)),
+    prefix: settings.text("redis_prefix"),
+    isRequired: isChosen || (isUsed && ["redis_url", "redis_sentinels", "broadcast_adapter"].some((name) => settings.isGiven(name))),
   };
   if (!isUsed) return redis;
   const address = readRedisAddress(redis);

@@ -1,17 +1,21 @@
 import { CableError } from "../errors.ts";
 import type { Config, Listen } from "./config.ts";
+import { deriveApi, deriveBroadcast, listenOn } from "./derive-broadcast.ts";
+import { deriveBroker, derivePubsub } from "./derive-broker.ts";
+import { deriveEmbeddedNats, deriveNats } from "./derive-nats.ts";
 import { deriveAuth, deriveStreams } from "./derive-auth.ts";
 import { deriveMetrics } from "./derive-metrics.ts";
 import { deriveRedis } from "./derive-redis.ts";
 import { deriveRpc } from "./derive-rpc.ts";
 import type { Settings } from "./layers.ts";
-import { deriveKey, realSecret } from "./secrets.ts";
 
 /** What derivation needs besides the settings. */
 export interface DeriveOptions {
   readonly settings: Settings;
   /** The text of a file that an option names; undefined when it isn't there. */
   readonly readFile: (path: string) => string | undefined;
+  /** The absolute path of a program, named as in a shell; undefined when there is none that we may run. */
+  readonly findProgram: (name: string) => string | undefined;
   readonly warn: (sentence: string) => void;
 }
 
@@ -20,6 +24,8 @@ export function deriveConfig(from: DeriveOptions): Config {
   const { settings } = from;
   const seconds = (name: string): number => settings.number(name) * 1000;
   const isPublic = settings.flag("public");
+  const broker = deriveBroker(settings);
+  const embeddedNats = deriveEmbeddedNats(from);
   const config: Config = {
     server: {
       host: settings.text("host"),
@@ -36,11 +42,17 @@ export function deriveConfig(from: DeriveOptions): Config {
       tls: deriveTls(settings),
       trustedProxies: settings.list("trusted_proxies"),
     },
-    broadcast: deriveBroadcast(settings, isPublic),
+    broadcast: deriveBroadcast(settings),
+    api: deriveApi(from),
+    pubsub: derivePubsub(from),
+    broker,
     redis: deriveRedis(from),
+    nats: deriveNats(from, embeddedNats),
+    embeddedNats,
     rpc: deriveRpc(from),
     disconnect: {
       mode: settings.text("disconnect_mode") as Config["disconnect"]["mode"],
+      graceMs: Math.min(seconds("disconnect_grace"), broker.sessionsTtlMs),
       ratePerSecond: settings.number("disconnect_rate"),
       backlog: settings.number("disconnect_backlog_size"),
     },
@@ -99,41 +111,17 @@ function deriveTls(settings: Settings): Config["server"]["tls"] {
   return { certPath: settings.text("ssl_cert"), keyPath: settings.text("ssl_key") };
 }
 
-function deriveBroadcast(settings: Settings, isPublic: boolean): Config["broadcast"] {
-  const secret = realSecret(settings.text("secret"));
-  const given = settings.text("broadcast_key");
-  const derived = given === "" && secret !== undefined ? deriveKey(secret, "broadcast-cable") : undefined;
-  const key = isPublic ? undefined : (realSecret(given) ?? derived);
-  const port = settings.number("http_broadcast_port") || (key === undefined ? 8090 : settings.number("port"));
-  return {
-    adapters: settings.list("broadcast_adapter") as Config["broadcast"]["adapters"],
-    http: {
-      listen: listenOn(settings, port, ""),
-      path: settings.text("http_broadcast_path"),
-      key,
-      cors: settings.flag("http_broadcast_cors"),
-      maxBodyBytes: settings.number("http_broadcast_max_body_size"),
-    },
-    redisChannel: settings.text("redis_channel"),
-  };
-}
-
-function listenOn(settings: Settings, port: number, ownHost: string): Listen {
-  const host = settings.text("host");
-  const isMain = port === settings.number("port") && (ownHost === "" || ownHost === host);
-  return isMain ? "main" : { host: ownHost === "" ? host : ownHost, port };
-}
-
 /** Two parts can't answer one path of one port. */
 function refuseSharedPaths(config: Config): void {
   const main: Listen = "main";
-  const { broadcast, metrics, server, websocket } = config;
+  const { api, broadcast, metrics, server, websocket } = config;
   const uses: readonly [option: string, Listen, path: string | undefined][] = [
     ...websocket.paths.map((path): [string, Listen, string] => ["path", main, path]),
     ["health-path", main, server.healthPath],
     ["readiness_path", main, server.readinessPath],
     ["http_broadcast_path", broadcast.http.listen, broadcast.adapters.includes("http") ? broadcast.http.path : undefined],
     ["metrics_http", metrics.listen, metrics.httpPath],
+    ["the API's publish", api?.listen ?? main, api && `${api.path}/publish`],
   ];
   const takenBy = new Map<string, string>();
   for (const [option, listen, path] of uses) {

@@ -1,6 +1,6 @@
 import { CableError } from "../errors.ts";
 import { endAtFirst, type Fail } from "./faults.ts";
-import { isList, isSameValue, isTags, type Option, type OptionReader, type OptionValue, type Source, type Tags } from "./option.ts";
+import { isList, isRows, isSameValue, isTags, type Option, type OptionValue, type Row, type Source, type Tags } from "./option.ts";
 import { optionByName, options } from "./schema.ts";
 
 /** A value and where it stands: `--port`, `ANYCABLE_PORT`, `server.port in anycable.toml`. */
@@ -21,7 +21,7 @@ export function give(layer: Layer, option: Option, given: Given): void {
 }
 
 /** The effective value of every option. */
-export class Settings implements OptionReader {
+export class Settings {
   readonly #given: ReadonlyMap<string, Given>;
 
   /** Layers come weakest first. `warn` hears about old names, `fail` about two names of one option that disagree. */
@@ -69,6 +69,15 @@ export class Settings implements OptionReader {
 
   tags(name: string): Tags {
     return this.#typed(name, isTags);
+  }
+
+  rows(name: string): readonly Row[] {
+    return this.#typed(name, isRows);
+  }
+
+  /** Whether somebody asked for something else than the default. AnyCable's own rules look no further than this. */
+  isChanged(name: string): boolean {
+    return !isSameValue(this.value(name), optionByName.get(name)!.default);
   }
 
   #typed<T extends OptionValue>(name: string, isIt: (value: OptionValue) => value is T): T {

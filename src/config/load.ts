@@ -19,6 +19,8 @@ export interface LoadOptions {
   readonly cwd: string;
   /** The text of a file; undefined when there is none. May throw CableError `config.unreadable_file`. @see readFileIfThere */
   readonly readFile: (path: string) => string | undefined;
+  /** The absolute path of a program, named as in a shell; undefined when there is none that we may run. @see programFinder */
+  readonly findProgram: (name: string) => string | undefined;
 }
 
 export type LoadedConfig =
@@ -58,11 +60,11 @@ export function loadConfig(from: LoadOptions): LoadedConfig {
   const warn = (sentence: string): void => void warnings.push(sentence);
   const { settings, presets, configPath } = readSettings(from, flags, { warn, fail: endAtFirst });
   refuseNotBuilt(settings);
-  const config = deriveConfig({ settings, readFile: fromFolder(from), warn });
+  const config = deriveConfig({ settings, readFile: fromFolder(from), findProgram: from.findProgram, warn });
   return {
     command: isOn(flags, "print-config") ? "print-config" : "serve",
     config,
-    warnings: [...warnings, ...presets.warnings, ...warningsAbout(config, settings)],
+    warnings: [...warnings, ...presets.warnings, ...warningsAbout(config)],
     notes: [...presets.notes, ...notesOnIdleOptions(settings)],
     settings,
     configPath,

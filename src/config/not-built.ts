@@ -1,6 +1,6 @@
 import { CableError } from "../errors.ts";
 import type { Settings } from "./layers.ts";
-import { isList, isSameValue, type Option } from "./option.ts";
+import { isSameValue, type Option } from "./option.ts";
 import { options } from "./schema.ts";
 import { showValue } from "./value.ts";
 
@@ -34,22 +34,8 @@ export function notesOnIdleOptions(settings: Settings): readonly string[] {
 function refusalsOf(option: Option, settings: Settings): readonly string[] {
   const { value, origin } = settings.get(option.name);
   const shown = option.isSecret || typeof value === "boolean" ? "" : `=${showValue(option, value)}`;
-  if (option.class === "works") {
-    const part = option.notBuiltPart?.(value, settings);
-    if (part !== undefined) return [`${origin} asks for ${part}`];
-    const items = isList(value) ? value : typeof value === "string" ? [value] : [];
-    return items.flatMap((item) => {
-      const part = option.notBuiltValues?.[item];
-      return part === undefined ? [] : [`${origin}=${item} asks for ${part}`];
-    });
-  }
-  const isHarmless =
-    option.class === "no-effect" ||
-    option.isDetail ||
-    option.deprecated ||
-    [option.default, ...(option.off ?? [])].some((off) => isSameValue(off, value));
-  if (isHarmless || option.isRefused?.(value, settings) === false) return [];
-  return [`${origin}${shown} asks for ${option.part}`];
+  const isHarmless = option.class !== "not-built" || option.isDetail || option.deprecated || isSameValue(option.default, value);
+  return isHarmless ? [] : [`${origin}${shown} asks for ${option.part}`];
 }
 
 /** AnyCable's --print-config writes the secret wherever it serves as the default. */

@@ -1,8 +1,11 @@
 /** What an option can hold. */
-export type OptionValue = string | number | boolean | readonly string[] | Tags;
+export type OptionValue = string | number | boolean | readonly string[] | Tags | readonly Row[];
 
 /** Labels of metrics: name → value. */
 export type Tags = Readonly<Record<string, string>>;
+
+/** One of several tables of the same kind: what it says, by name of field. */
+export type Row = Readonly<Record<string, string | number | boolean>>;
 
 /**
  * What this version does with an option:
@@ -29,7 +32,14 @@ export type OptionType =
       readonly check?: (value: readonly string[]) => string | undefined;
     }
   /** `name:value,name:value` in text, a table in a file. */
-  | { readonly type: "tags"; readonly default: Tags; readonly check?: (value: Tags) => string | undefined };
+  | { readonly type: "tags"; readonly default: Tags; readonly check?: (value: Tags) => string | undefined }
+  /** An array of tables, for which only a file has room. Of a field's default nothing is seen: what a row leaves out stays out. */
+  | {
+      readonly type: "rows";
+      readonly default: readonly Row[];
+      readonly fields: readonly Option[];
+      readonly check?: (value: readonly Row[]) => string | undefined;
+    };
 
 /** One entry of the schema. Flag, variables, file key, help, reference page and tests all derive from it. */
 export type Option = OptionType & {
@@ -52,14 +62,6 @@ export type Option = OptionType & {
   readonly part?: string;
   /** A not-built option that only tunes a part which another option switches on: accepted and noted, because that one is refused. */
   readonly isDetail?: true;
-  /** For a not-built option: values besides the default that switch nothing on. */
-  readonly off?: readonly OptionValue[];
-  /** For a not-built option: decides instead of `off` whether a value that is not the default is refused. */
-  readonly isRefused?: (value: OptionValue, others: OptionReader) => boolean;
-  /** For an option that works: items of a list, or choices, that belong to a part which is not built. */
-  readonly notBuiltValues?: Readonly<Record<string, string>>;
-  /** For an option that works: the part that is not built and that this value asks for. */
-  readonly notBuiltPart?: (value: OptionValue, others: OptionReader) => string | undefined;
   readonly deprecated?: Deprecation;
   /** Never printed in a message: it is a secret, or has one inside. */
   readonly isSecret?: true;
@@ -80,12 +82,6 @@ export interface Deprecation {
 /** Where a value came from, weakest first. */
 export type Source = "default" | "preset" | "file" | "environment" | "flag";
 
-/** The effective values of all options, for rules that look at more than one. */
-export interface OptionReader {
-  value(name: string): OptionValue;
-  source(name: string): Source;
-}
-
 export interface OptionGroup {
   readonly title: string;
   readonly options: readonly Option[];
@@ -94,6 +90,9 @@ export interface OptionGroup {
 /** Node's timers can't wait longer than 2^31 - 1 ms. */
 export const longestMs = 2_147_483_647;
 export const longestSeconds = 2_147_483;
+
+/** What is kept has no timer: ten years. */
+export const longestStorageSeconds = 315_360_000;
 
 /** No message can be larger than the longest string of the engine. */
 export const largestBytes = 536_870_888;
@@ -120,9 +119,13 @@ export function isSameValue(one: OptionValue, other: OptionValue): boolean {
 }
 
 export function isList(value: OptionValue): value is readonly string[] {
-  return Array.isArray(value);
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
+}
+
+export function isRows(value: OptionValue): value is readonly Row[] {
+  return Array.isArray(value) && value.every((item) => typeof item === "object");
 }
 
 export function isTags(value: OptionValue): value is Tags {
-  return typeof value === "object" && !isList(value);
+  return typeof value === "object" && !Array.isArray(value);
 }

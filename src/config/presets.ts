@@ -1,4 +1,5 @@
 import { CableError } from "../errors.ts";
+import { hasRedis } from "./derive-broker.ts";
 import type { Environment } from "./environment.ts";
 import type { Layer, Settings } from "./layers.ts";
 import { variablesOf, type OptionValue } from "./option.ts";
@@ -12,7 +13,7 @@ export interface Presets {
   readonly notes: readonly string[];
 }
 
-type PresetName = "fly" | "heroku";
+type PresetName = "fly" | "heroku" | "broker";
 
 /**
  * Defaults for a host: those of the presets that were asked for, or of the host that the environment looks like. Whatever an operator set
@@ -31,6 +32,7 @@ export function presetsFor(settings: Settings, env: Environment): Presets {
   };
   for (const name of names) {
     if (name === "heroku") set(name, "host", "0.0.0.0");
+    else if (name === "broker") applyBroker(settings, (option, value) => set(name, option, value));
     else applyFly(settings, env, { set: (option, value) => set(name, option, value), warn: (sentence) => warnings.push(sentence) });
   }
   return { names, layer, warnings, notes: names.length === 0 ? [] : [`Loaded presets: ${names.join(", ")}`] };
@@ -43,7 +45,16 @@ function namesOf(settings: Settings, env: Environment): readonly PresetName[] {
   const names: PresetName[] = [];
   if (asked.includes("fly") || (isAuto && isThere("FLY_APP_NAME", "FLY_ALLOC_ID", "FLY_REGION"))) names.push("fly");
   if (asked.includes("heroku") || (isAuto && isThere("HEROKU_APP_ID", "HEROKU_DYNO_ID"))) names.push("heroku");
+  if (asked.includes("broker")) names.push("broker");
   return names;
+}
+
+/** What AnyCable calls reliable streams, with whatever is there to carry them. */
+function applyBroker(settings: Settings, set: Host["set"]): void {
+  const isNats = settings.flag("embed_nats");
+  set("broker", isNats ? "nats" : "memory");
+  set("broadcast_adapter", isNats ? ["http", "nats"] : hasRedis(settings) ? ["http", "redisx", "redis"] : ["http"]);
+  if (isNats) set("pubsub", "nats");
 }
 
 interface Host {
@@ -61,8 +72,7 @@ function applyFly(settings: Settings, env: Environment, { set, warn }: Host): vo
   if (application !== "") set("rpc_host", `dns:///${region}.${application}.internal:50051`);
   else if (env[misnamed]) warn(`${misnamed} is ignored, as in AnyCable, whose guide misspells it; did you mean ${rightlyNamed}?`);
 
-  const hasRedis = settings.isGiven("redis_url") || settings.isGiven("redis_sentinels");
-  if (hasRedis || settings.isGiven("broadcast_adapter")) return;
+  if (hasRedis(settings) || settings.isGiven("broadcast_adapter")) return;
   set("broadcast_adapter", ["http"]);
   // With its own NATS, AnyCable would pass them on to the other machines, and take them over NATS too.
   if (settings.isGiven("pubsub")) return;

@@ -1,6 +1,6 @@
 import { stringify } from "smol-toml";
 import type { Settings } from "./layers.ts";
-import { isTags, type Option, type OptionValue } from "./option.ts";
+import { isRows, isTags, type Option, type OptionValue, type Row, type Tags } from "./option.ts";
 import { options } from "./schema.ts";
 
 /**
@@ -35,11 +35,17 @@ function splitKey(path: string): readonly [table: string, key: string] {
 }
 
 function renderValue(value: OptionValue): string {
-  if (!isTags(value)) return assigned(value).replace(/^value = /u, "");
-  const entries = Object.entries(value).map(([name, text]) => stringify({ [name]: text }).trim());
-  return `{ ${entries.join(", ")} }`;
+  if (isTags(value)) return inlineTable(value);
+  // In line too: what follows a [[table]] would belong to it.
+  if (isRows(value) && value.length > 0) return `[\n${value.map((row) => `  ${inlineTable(row)},\n`).join("")}]`;
+  return assigned(value).replace(/^value = /u, "");
 }
 
-function assigned(value: string | number | boolean | readonly string[]): string {
+function inlineTable(entries: Tags | Row): string {
+  const pairs = Object.entries(entries).map((entry) => stringify(Object.fromEntries([entry])).trim());
+  return `{ ${pairs.join(", ")} }`;
+}
+
+function assigned(value: Exclude<OptionValue, Tags>): string {
   return stringify({ value: typeof value === "object" ? [...value] : value }).trim();
 }

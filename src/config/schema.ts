@@ -1,10 +1,12 @@
 import { hasFlag, variablesOf, type Option, type OptionGroup } from "./option.ts";
+import { apiOptions } from "./schema/api.ts";
 import { jwtOptions, streamsOptions } from "./schema/access.ts";
 import { broadcastingOptions } from "./schema/broadcasting.ts";
+import { brokerOptions } from "./schema/broker.ts";
 import { commandOptions } from "./schema/commands.ts";
 import { environmentOptions } from "./schema/environment.ts";
 import { limitOptions } from "./schema/limits.ts";
-import { natsOptions } from "./schema/nats.ts";
+import { embeddedNatsOptions, natsOptions } from "./schema/nats.ts";
 import { logOptions, metricsOptions, tracingOptions } from "./schema/observability.ts";
 import { proOptions } from "./schema/pro.ts";
 import { redisOptions } from "./schema/redis.ts";
@@ -18,7 +20,11 @@ export const optionGroups: readonly OptionGroup[] = [
   commandOptions,
   serverOptions,
   broadcastingOptions,
+  apiOptions,
+  brokerOptions,
   redisOptions,
+  natsOptions,
+  embeddedNatsOptions,
   rpcOptions,
   disconnectOptions,
   websocketOptions,
@@ -30,7 +36,6 @@ export const optionGroups: readonly OptionGroup[] = [
   tracingOptions,
   jwtOptions,
   transportsOptions,
-  natsOptions,
   proOptions,
   environmentOptions,
 ];

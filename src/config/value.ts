@@ -1,4 +1,4 @@
-import { isList, type Option, type OptionValue } from "./option.ts";
+import { isList, isRows, type Option, type OptionValue, type Row } from "./option.ts";
 
 /** A value that was read, or the end of the sentence "`--port` ..." that says why it could not be. */
 export type Reading = { readonly value: OptionValue } | { readonly problem: string };
@@ -25,6 +25,8 @@ export function readText(option: Option, text: string): Reading {
       return readItems(option, text.split(option.separator ?? ","));
     case "tags":
       return readTagText(option, text);
+    case "rows":
+      return { problem: "can only stand in a file" };
   }
 }
 
@@ -49,6 +51,8 @@ export function readToml(option: Option, value: unknown): Reading {
       const tags = Object.entries(value);
       return tags.every((tag): tag is [string, string] => typeof tag[1] === "string") ? readTags(option, tags) : problem;
     }
+    case "rows":
+      return Array.isArray(value) && value.every(isTable) ? readRows(option, value) : problem;
   }
 }
 
@@ -71,6 +75,8 @@ export function describeType(option: Option): string {
       return option.separator === "\n" ? "a list with an item a line" : `a list separated by "${option.separator ?? ","}"`;
     case "tags":
       return "a list of name:value";
+    case "rows":
+      return `an array of tables with ${fieldsOf(option)}`;
   }
 }
 
@@ -78,6 +84,7 @@ export function describeType(option: Option): string {
 export function showValue(option: Option, value: OptionValue): string {
   if (typeof value !== "object") return String(value);
   if (isList(value)) return value.join(option.type === "list" ? (option.separator ?? ",") : ",");
+  if (isRows(value)) return value.map((row) => JSON.stringify(row)).join(", ");
   return Object.entries(value)
     .map(([name, text]) => `${name}:${text}`)
     .join(",");
@@ -128,6 +135,29 @@ function readTagText(option: Option & { readonly type: "tags" }, text: string): 
 function readTags(option: Option & { readonly type: "tags" }, pairs: readonly (readonly [string, string])[]): Reading {
   const value = Object.fromEntries(pairs);
   return checked(option, value, option.check?.(value));
+}
+
+/** Entries are counted from 1. */
+function readRows(option: Option & { readonly type: "rows" }, tables: readonly Readonly<Record<string, unknown>>[]): Reading {
+  const rows: Row[] = [];
+  for (const [index, table] of tables.entries()) {
+    const row = new Map<string, string | number | boolean>();
+    for (const [key, value] of Object.entries(table)) {
+      const field = option.fields.find(({ name }) => name === key.toLowerCase());
+      const entry = `has in entry ${index + 1}`;
+      if (field === undefined) return { problem: `${entry} the unknown key ${JSON.stringify(key)}; known are ${fieldsOf(option)}` };
+      const reading = readToml(field, value);
+      if ("problem" in reading) return { problem: `${entry} a wrong ${field.name}: it ${reading.problem}` };
+      if (typeof reading.value !== "object") row.set(field.name, reading.value);
+    }
+    rows.push(Object.fromEntries(row));
+  }
+  const problem = option.check?.(rows);
+  return problem === undefined ? { value: rows } : { problem };
+}
+
+function fieldsOf({ fields }: { readonly fields: readonly Option[] }): string {
+  return fields.map(({ name }) => name).join(", ");
 }
 
 function checked(option: Option, value: OptionValue, problem: string | undefined): Reading {

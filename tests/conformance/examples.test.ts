@@ -11,7 +11,7 @@ const examples = join(repositoryRoot, "examples");
 const read = (path: string): string => readFileSync(join(repositoryRoot, path), "utf8");
 
 function load(env: Readonly<Record<string, string>>, argv: readonly string[] = []): ReturnType<typeof loadConfig> {
-  return loadConfig({ argv, env, cwd: "/", readFile: () => undefined });
+  return loadConfig({ argv, env, cwd: "/", readFile: () => undefined, findProgram: () => undefined });
 }
 
 /** `NAME=value` lines. */

@@ -21,6 +21,7 @@ describe("--secret alone", () => {
     expect(config.auth.jwt).toEqual({ param: "jid", isEnforced: false, secrets: ["qwerty"], publicKeys: undefined, jwks: undefined });
     expect(config.streams).toEqual({
       isPublic: false,
+      presenceInSigned: true,
       pubsubChannel: "$pubsub",
       secrets: ["qwerty"],
       whisperInSigned: false,

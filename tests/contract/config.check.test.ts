@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { checkConfig, type ConfigReport } from "../../src/config/check.ts";
 
 function report(argv: readonly string[], env: Readonly<Record<string, string>> = {}): ConfigReport {
-  return checkConfig({ argv, env, cwd: "/app", readFile: () => undefined }).report;
+  return checkConfig({ argv, env, cwd: "/app", readFile: () => undefined, findProgram: () => "/usr/bin/nats-server" }).report;
 }
 
 const secret = "correct-horse-battery-staple";

@@ -112,12 +112,6 @@ describe("addresses", () => {
 });
 
 describe("warnings", () => {
-  it("say that publications over HTTP stay on one node, where AnyCable would pass them on", () => {
-    expect(load({ env: { REDIS_URL: "redis://cache" } }).warnings).toEqual([expect.stringContaining("pub/sub between nodes")]);
-    expect(load({ env: { REDIS_URL: "redis://cache" }, argv: ["--broadcast_adapter=redis"] }).warnings).toEqual([]);
-    expect(load({}).warnings).toEqual([]);
-  });
-
   it("say that an adaptive limit is not built", () => {
     const { config, warnings } = load({ argv: ["--rpc_concurrency=0"] });
     expect(config.rpc.concurrency).toBe(28);

@@ -30,17 +30,23 @@ function waysToGive(option: Option, { text, value }: Sample): readonly (readonly
 }
 
 function literal(option: Option, value: unknown): string {
-  if (option.type !== "tags") return JSON.stringify(value);
-  return `{ ${Object.entries(value as object)
-    .map(([name, text]) => `${name} = ${JSON.stringify(text)}`)
-    .join(", ")} }`;
+  if (option.type === "rows") return `[${(value as readonly object[]).map(table).join(", ")}]`;
+  return option.type === "tags" ? table(value as object) : JSON.stringify(value);
 }
 
-function loadWith(sample: Sample, sources: Sources): Loaded {
+function table(entries: object): string {
+  const pairs = Object.entries(entries).map(([name, value]) => `${name} = ${JSON.stringify(value)}`);
+  return `{ ${pairs.join(", ")} }`;
+}
+
+function loadWith(name: string, sample: Sample, sources: Sources): Loaded {
+  const [path, text] = Object.entries(sources.files ?? {})[0] ?? ["/app/ropeway.toml", ""];
+  // What stands beside it must not be stronger than what is tried.
+  const beside = (sample.beside ?? []).filter((argument) => !argument.startsWith(`--${name}=`));
   return load({
-    argv: [...(sample.beside ?? []), ...(sources.argv ?? [])],
+    argv: [...beside, ...(sources.argv ?? [])],
     env: { ...sample.among, ...sources.env },
-    files: { ...files, ...sources.files },
+    files: { ...files, [path]: `${sample.inFile ?? ""}\n${text}` },
   });
 }
 
@@ -81,16 +87,16 @@ describe.each(settable.map((option) => [option.name, option, samples[option.name
   it.each(ways)("takes %s", (_way, origin, sources) => {
     if (sample.isRefused) {
       const line = new RegExp(`^${escape(origin)}(?:=| ).*does not have that`, "u");
-      expect(() => loadWith(sample, sources)).toThrow(
+      expect(() => loadWith(name, sample, sources)).toThrow(
         expect.objectContaining({ code: "config.not_built", message: expect.stringMatching(line) }),
       );
       return;
     }
     if (sample.becomes !== undefined) {
-      expectOldName(sample, sources, origin);
+      expectOldName(name, sample, sources, origin);
       return;
     }
-    const { config, settings, notes, warnings } = loadWith(sample, sources);
+    const { config, settings, notes, warnings } = loadWith(name, sample, sources);
     if (option.deprecated === undefined) expect(settings.get(name)).toMatchObject({ value: sample.value, origin });
     else expect(warnings).toContainEqual(expect.stringMatching(`^${escape(origin)} is deprecated: `));
     if (sample.shows !== undefined) expect(at(config, sample.shows[0])).toEqual(sample.shows[1]);
@@ -111,15 +117,15 @@ describe.each(settable.map((option) => [option.name, option, samples[option.name
 });
 
 /** An old name means what the new one does, and says so. */
-function expectOldName(sample: Sample, sources: Sources, origin: string): void {
+function expectOldName(name: string, sample: Sample, sources: Sources, origin: string): void {
   const [target, value] = sample.becomes!;
   if (samples[target]!.isRefused) {
-    expect(() => loadWith(sample, sources)).toThrow(
+    expect(() => loadWith(name, sample, sources)).toThrow(
       expect.objectContaining({ code: "config.not_built", message: expect.stringMatching(`^${escape(origin)}`) }),
     );
     return;
   }
-  const { settings, warnings } = loadWith(sample, sources);
+  const { settings, warnings } = loadWith(name, sample, sources);
   expect(settings.get(target)).toMatchObject({ value, origin });
   expect(warnings).toEqual([expect.stringMatching(`^${escape(origin)} is deprecated: use ${optionByName.get(target)!.name}`)]);
 }

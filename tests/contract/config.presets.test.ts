@@ -110,14 +110,4 @@ describe("a preset", () => {
     expect(() => load({ argv: ["--presets=fly"] })).toThrow("--presets asks for fly, which needs FLY_REGION: it is not set");
     expect(() => load({ env: { FLY_REGION: "ams", ANYCABLE_PRESETS: "fly" } })).toThrow(/^ANYCABLE_PRESETS asks for fly.*FLY_APP_NAME/u);
   });
-
-  it("broker is refused", () => {
-    expect(() => load({ argv: ["--presets=broker"] })).toThrow(
-      expect.objectContaining({
-        code: "config.not_built",
-        message: expect.stringMatching(/^--presets=broker asks for the broker.*remove it/u),
-      }),
-    );
-    expect(() => load({ env: { ...fly, ANYCABLE_PRESETS: "fly,broker" } })).toThrow("ANYCABLE_PRESETS=broker asks for the broker");
-  });
 });

@@ -26,6 +26,8 @@ const printable = options.filter(
   ({ name, toml, deprecated }) => toml !== undefined && deprecated === undefined && samples[name]!.isRefused === undefined,
 );
 
+const streams = '[{ pattern = "chat/*", history_limit = 5, history_ttl = 60, presence = false }, { Pattern = "news" }]';
+
 function variableOf(name: string): string {
   return `ROPEWAY_${name.toUpperCase().replaceAll("-", "_")}`;
 }
@@ -43,8 +45,11 @@ describe("--print-config", () => {
     const option = options.find((candidate) => candidate.name === name)!;
     const sources: Sources =
       only === "file"
-        ? { files: { "/app/ropeway.toml": `${option.toml} = ${JSON.stringify(sample.value)}` } }
-        : { env: { [variableOf(name)]: sample.text }, argv: sample.beside ?? [] };
+        ? { files: { "/app/ropeway.toml": `${option.toml} = ${option.type === "rows" ? streams : JSON.stringify(sample.value)}` } }
+        : {
+            env: { [variableOf(name)]: sample.text },
+            argv: (sample.beside ?? []).filter((argument) => !argument.startsWith(`--${name}=`)),
+          };
     const second = expectToComeBack(sources);
     expect(second.settings.get(name)).toMatchObject({ value: sample.value, source: "file" });
   });

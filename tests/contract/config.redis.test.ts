@@ -25,21 +25,25 @@ describe("readiness", () => {
     expect(isRequired("--broadcast_adapter=http,redis")).toBe(true);
     expect(isRequired("--redis_url=redis://localhost:6379")).toBe(true);
     expect(isRequired("--redis_sentinels=a:26379")).toBe(true);
-    expect(isRequired("--redis_url=redis://cache", "--broadcast_adapter=http")).toBe(false);
+    expect(isRequired("--redis_url=redis://cache", "--broadcast_adapter=http", "--pubsub=none")).toBe(false);
+    expect(isRequired("--redis_url=redis://cache", "--broadcast_adapter=http")).toBe(true);
+    for (const argument of ["--pubsub=redis", "--broker=redis", "--broadcast_adapter=redisx"]) expect(isRequired(argument)).toBe(true);
     expect(load({ env: { REDIS_URL: "redis://cache" } }).config.redis.isRequired).toBe(true);
   });
 });
 
 describe("what is set for others", () => {
-  it("is none of our business without the redis adapter", () => {
+  it("is none of our business when nothing uses Redis", () => {
     const env = {
       REDIS_URL: "http://:s3cr3t@x",
       ANYCABLE_REDIS_SENTINELS: "a:port",
       ANYCABLE_REDIS_TLS_CA_CERT_PATH: "/none.pem",
       ANYCABLE_REDIS_TLS_VERIFY: "true",
     };
-    expect(load({ env, argv: ["--broadcast_adapter=http"] }).warnings).toEqual([expect.stringContaining("pub/sub between nodes")]);
-    expect(() => load({ env })).toThrow('REDIS_URL has the scheme "http"');
+    expect(load({ env, argv: ["--broadcast_adapter=http", "--pubsub=none"] }).warnings).toEqual([]);
+    for (const argv of [[], ["--broadcast_adapter=http"], ["--broadcast_adapter=http", "--pubsub=none", "--broker=redis"]]) {
+      expect(() => load({ env, argv })).toThrow('REDIS_URL has the scheme "http"');
+    }
   });
 });
 

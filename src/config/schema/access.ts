@@ -168,10 +168,8 @@ export const streamsOptions: OptionGroup = {
       toml: "streams.presence",
       type: "boolean",
       default: true,
-      class: "not-built",
-      part: "presence in signed streams",
-      off: [false],
-      text: "Presence in signed streams.",
+      class: "works",
+      text: "Let clients be present in signed streams; needs a broker.",
     },
     {
       name: "turbo_streams",

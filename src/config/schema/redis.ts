@@ -1,3 +1,4 @@
+import { keyPrefix } from "../checks.ts";
 import { longestSeconds, type OptionGroup } from "../option.ts";
 
 export const redisOptions: OptionGroup = {
@@ -14,6 +15,18 @@ export const redisOptions: OptionGroup = {
       text: "Redis to connect to: redis://user:password@host:port/db, rediss:// for TLS, unix:///path.",
       advice:
         "Set, it makes readiness depend on Redis. A comma list names nodes of a cluster: user, password and TLS come from the first URL, and the other nodes are found out. Odd characters in the password are percent-encoded. With `redis_sentinels` its host is the name of the master.",
+    },
+    {
+      name: "redis_prefix",
+      toml: "redis.prefix",
+      isOwn: true,
+      type: "string",
+      default: "",
+      class: "works",
+      check: keyPrefix,
+      text: "Put in front of every channel and key of pub/sub and broker, such as app1:.",
+      advice:
+        "For several applications at one Redis: channels know no databases. All nodes need the same, and anycable-go beside them has none. The application's `redis_channel` and `redisx_stream` are named in full.",
     },
     {
       name: "redis_tls_verify",

@@ -171,6 +171,18 @@ export const disconnectOptions: OptionGroup = {
         "`auto` tells it about clients that it had something to do with. `never` saves a call per client, if the application needs none.",
     },
     {
+      name: "disconnect_grace",
+      toml: "app.disconnect_grace",
+      isOwn: true,
+      type: "integer",
+      default: 10,
+      max: longestSeconds,
+      unit: "s",
+      class: "works",
+      text: "How long a client whose connection dropped may come back before the application is told; 0 is at once.",
+      advice: "Counts for sessions that can be restored (`broker`, `sessions_ttl`). One that is restored in time was never away.",
+    },
+    {
       name: "disconnect_rate",
       toml: "disconnector.rate",
       type: "integer",

@@ -192,7 +192,6 @@ export const serverOptions: OptionGroup = {
       default: ["auto"],
       values: ["auto", "none", "fly", "heroku", "broker"],
       class: "works",
-      notBuiltValues: { broker: "the broker (history, sessions, presence)" },
       text: "Defaults for a host: auto finds out fly and heroku by itself, none is none.",
       advice:
         "Whatever is set counts more than a preset. `heroku`: `host`. `fly`: `host`, `rpc_host` with ANYCABLE_FLY_RPC_APP_NAME, and without Redis `broadcast_adapter=http`; its NATS is not built yet. Publications over HTTP come to the main port when a key protects them, with or without preset.",

@@ -2,7 +2,6 @@ import type { OptionGroup } from "../option.ts";
 
 const sse = "server-sent events";
 const durable = "Durable Streams";
-const api = "the REST API";
 const pusher = "the Pusher protocol";
 
 export const transportsOptions: OptionGroup = {
@@ -77,70 +76,6 @@ export const transportsOptions: OptionGroup = {
       part: durable,
       isDetail: true,
       text: "How long one connection of server-sent events lives.",
-    },
-    {
-      name: "api_port",
-      toml: "api.port",
-      type: "integer",
-      default: 0,
-      max: 65_535,
-      class: "not-built",
-      part: api,
-      text: "Port of the API; 0 is the main port.",
-    },
-    {
-      name: "api_path",
-      toml: "api.path",
-      type: "string",
-      default: "/api",
-      class: "not-built",
-      part: api,
-      isDetail: true,
-      text: "Its path.",
-    },
-    {
-      name: "api_secret",
-      toml: "api.secret",
-      type: "string",
-      default: "",
-      isSecret: true,
-      class: "not-built",
-      part: api,
-      off: ["none"],
-      text: "Its bearer key; derived from the secret when empty.",
-    },
-    {
-      name: "api.host",
-      toml: "api.host",
-      only: "file",
-      type: "string",
-      default: "",
-      class: "not-built",
-      part: api,
-      isDetail: true,
-      text: "Address of its port.",
-    },
-    {
-      name: "api.cors_headers",
-      toml: "api.cors_headers",
-      only: "file",
-      type: "boolean",
-      default: false,
-      class: "not-built",
-      part: api,
-      isDetail: true,
-      text: "Let pages call it.",
-    },
-    {
-      name: "api.cors_hosts",
-      toml: "api.cors_hosts",
-      only: "file",
-      type: "list",
-      default: [],
-      class: "not-built",
-      part: api,
-      isDetail: true,
-      text: "Which pages.",
     },
     {
       name: "pusher_app_id",

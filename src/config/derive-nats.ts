@@ -1,0 +1,115 @@
+import { CableError } from "../errors.ts";
+import { readHostPort, readNatsUrl } from "./addresses.ts";
+import type { Config, EmbeddedNats } from "./config.ts";
+import type { DeriveOptions } from "./derive.ts";
+import { pubsubAdapter } from "./derive-broker.ts";
+import type { Settings } from "./layers.ts";
+
+/** @throws {CableError} `config.invalid_value`; not when nothing uses NATS. */
+export function deriveNats({ settings }: DeriveOptions, embedded: EmbeddedNats | undefined): Config["nats"] {
+  const isRequired =
+    pubsubAdapter(settings) === "nats" || settings.text("broker") === "nats" || settings.list("broadcast_adapter").includes("nats");
+  const isOwn = embedded !== undefined && !settings.isChanged("nats_servers");
+  const servers = isOwn ? [addressOf(embedded)] : settings.list("nats_servers");
+  if (isRequired) {
+    const { origin } = settings.get("nats_servers");
+    if (servers.length === 0) throw new CableError("config.invalid_value", `${origin} names no server`);
+    for (const server of servers) {
+      const url = readNatsUrl(server);
+      if ("problem" in url) throw new CableError("config.invalid_value", `${origin} ${url.problem}`);
+    }
+  }
+  return { servers, randomizeServers: !settings.flag("nats_dont_randomize_servers"), prefix: settings.text("nats_prefix"), isRequired };
+}
+
+/** Where we reach it ourselves. */
+function addressOf({ listen: { host, port } }: EmbeddedNats): string {
+  const reached = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+  return `nats://${reached.includes(":") ? `[${reached}]` : reached}:${port}`;
+}
+
+/** @throws {CableError} `config.invalid_value`, `config.missing_program` */
+export function deriveEmbeddedNats({ settings, findProgram }: DeriveOptions): EmbeddedNats | undefined {
+  if (!settings.flag("embed_nats")) return undefined;
+  const name = settings.text("enats_cluster_name");
+  const cluster = addressIn(settings, "enats_cluster");
+  const gateway = addressIn(settings, "enats_gateway");
+  const listen = addressIn(settings, "enats_addr");
+  if (listen === undefined) throw new CableError("config.invalid_value", `${settings.get("enats_addr").origin} can't be empty`);
+  if ((cluster ?? gateway) !== undefined && name === "") {
+    throw new CableError(
+      "config.invalid_value",
+      `${settings.get("enats_cluster_name").origin} can't be empty: members of a cluster know each other by it`,
+    );
+  }
+  return {
+    binary: program(settings, findProgram),
+    serverName: settings.text("enats_server_name") || undefined,
+    listen,
+    cluster: cluster && {
+      name,
+      listen: cluster,
+      routes: settings.list("enats_cluster_routes").map((text) => urlIn(settings, "enats_cluster_routes", text)),
+    },
+    gateway: gateway && {
+      name,
+      listen: gateway,
+      advertise: advertised(settings),
+      remotes: settings.list("enats_gateways").map((text) => remoteIn(settings, text)),
+    },
+    jetStream:
+      settings.text("broker") === "nats" || settings.flag("embedded_nats.jetstream")
+        ? {
+            storeDir: settings.text("enats_store_dir") || undefined,
+            readyTimeoutMs: settings.number("embedded_nats.jetstream_ready_timeout") * 1000,
+          }
+        : undefined,
+    maxPayloadBytes: settings.number("enats_max_payload"),
+    isDebug: settings.flag("enats_debug"),
+    isTrace: settings.flag("enats_trace"),
+  };
+}
+
+function program(settings: Settings, findProgram: DeriveOptions["findProgram"]): string {
+  const name = settings.text("enats_binary");
+  const path = findProgram(name);
+  if (path !== undefined) return path;
+  const { origin } = settings.get("embed_nats");
+  const where = name.includes("/") ? `there is no program ${name}` : `there is no program ${name} on the PATH`;
+  throw new CableError(
+    "config.missing_program",
+    `${origin} asks for a NATS server, and ${where}: install nats-server, or name it with enats_binary`,
+  );
+}
+
+function addressIn(settings: Settings, option: string): { readonly host: string; readonly port: number } | undefined {
+  const text = settings.text(option);
+  if (text === "") return undefined;
+  const address = readHostPort(text);
+  if ("problem" in address) throw new CableError("config.invalid_value", `${settings.get(option).origin} ${address.problem}`);
+  return address;
+}
+
+function urlIn(settings: Settings, option: string, text: string): string {
+  const url = readNatsUrl(text);
+  if ("problem" in url) throw new CableError("config.invalid_value", `${settings.get(option).origin} ${url.problem}`);
+  return url.url;
+}
+
+function advertised(settings: Settings): string | undefined {
+  const address = addressIn(settings, "enats_gateway_advertise");
+  return address && `${address.host.includes(":") ? `[${address.host}]` : address.host}:${address.port}`;
+}
+
+/** `name:url,url` */
+function remoteIn(settings: Settings, text: string): { readonly name: string; readonly urls: readonly string[] } {
+  const [, name, urls] = /^\s*([^:\s]+?)\s*:(?!\/\/)\s*(.+)$/su.exec(text) ?? [];
+  if (name === undefined || urls === undefined) {
+    const { origin } = settings.get("enats_gateways");
+    throw new CableError(
+      "config.invalid_value",
+      `${origin} has ${JSON.stringify(text)}, which is not name:nats://host:port,nats://host:port`,
+    );
+  }
+  return { name, urls: urls.split(",").map((url) => urlIn(settings, "enats_gateways", url)) };
+}
