@@ -11,6 +11,7 @@ export const counters = {
   broadcast_msg_total: "Publications and remote commands handled for this node's clients",
   remote_commands_total: "Remote commands carried out",
   failed_broadcast_msg_total: "Publications that could not be parsed",
+  failed_pubsub_msg_total: "Messages of other nodes that were not understood: malformed, too large, or of a newer version (Ropeway's own)",
   server_msg_total: "Messages written to clients",
   failed_server_msg_total: "Messages that could not be written because the client was gone",
   timeout_server_msg_total: "Clients dropped because a write did not finish in ws_write_timeout",
