@@ -1,0 +1,52 @@
+import fc from "fast-check";
+
+/** Names that a store, or the text on its way there, may take for one another, or for something else. */
+export const unlikeNames: readonly string[] = [
+  "a",
+  "{a}",
+  "a}",
+  "{a",
+  "{}a",
+  "a{b}",
+  "a:b",
+  "a.b",
+  "a/b",
+  "a*",
+  "a>",
+  "*",
+  ">",
+  "$a",
+  "_a",
+  "%61",
+  "YQ",
+  "a ",
+  " a",
+  " ",
+  "A",
+  "a\u0000",
+  "a\u0000b",
+  "\u0000",
+  "a\nb",
+  '"a"',
+  "ä",
+  "a\u0308",
+  "\ufffd",
+  "\ud800",
+  "\ud801",
+  '"\\ud800"',
+  "💬",
+  "__proto__",
+  "constructor",
+  "undefined",
+  "x".repeat(10_000),
+  "x".repeat(10_001),
+  "💬".repeat(3_000),
+];
+
+/** Any text at all, of UTF-16 as JavaScript and JSON know it. */
+export const oddNames: fc.Arbitrary<string> = fc.oneof(
+  fc.constantFrom(...unlikeNames),
+  fc.string({ unit: "binary", minLength: 1 }),
+  fc.array(fc.integer({ min: 0, max: 0xffff }), { minLength: 1, maxLength: 5 }).map((codes) => String.fromCharCode(...codes)),
+  fc.string({ unit: fc.constantFrom("{", "}", ":", ".", "*", ">", " ", "a"), minLength: 1, maxLength: 6 }),
+);
