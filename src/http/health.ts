@@ -21,7 +21,7 @@ export interface PartState {
   readonly detail?: string | undefined;
 }
 
-interface Readiness {
+export interface Readiness {
   /** `unready` = a required part has been away for 10 s; `degraded` = some part is away, but the node is of use. */
   readonly status: "starting" | "ready" | "degraded" | "unready" | "stopping";
   /** Whether a load balancer should send clients here. */

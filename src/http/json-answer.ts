@@ -16,6 +16,13 @@ const statuses: Readonly<Partial<Record<ErrorCode, number>>> = {
   "publication.malformed": 422,
   "publication.too_large": 413,
   "publication.unavailable": 503,
+  "broker.unavailable": 503,
+  "api.unauthorized": 401,
+  "api.not_found": 404,
+  "api.gone": 410,
+  "api.malformed": 422,
+  "api.failed": 500,
+  "api.unsupported": 501,
 };
 
 /** undefined: not one that strangers may hear of. */

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
+import { connect } from "node:net";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { httpBroadcaster, type HttpBroadcasterOptions } from "../../src/broadcasters/http.ts";
 import type { AcceptBroadcast, Broadcaster } from "../../src/broadcasters/broadcaster.ts";
@@ -7,6 +7,7 @@ import { CableError } from "../../src/errors.ts";
 import { httpListener } from "../../src/http/listener.ts";
 import { silentLogger } from "../../src/logger.ts";
 import { parseBroadcast } from "../../src/publications/parse.ts";
+import { postPipelined, rawPost, statuses } from "../support/pipelined-posts.ts";
 import { broadcasterContract, type Answer } from "./broadcaster.contract.ts";
 
 const path = "/_broadcast";
@@ -40,17 +41,7 @@ async function serve(options: Partial<HttpBroadcasterOptions> = {}): Promise<Ser
 }
 
 function post(body: string, headers = ""): string {
-  return `POST ${path} HTTP/1.1\r\nHost: x\r\n${headers}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
-}
-
-/** Reads the statuses of `count` answers, then hangs up. */
-async function statuses(socket: Socket, count: number): Promise<number[]> {
-  let text = "";
-  socket.setEncoding("latin1").on("data", (chunk: string) => (text += chunk));
-  const found = (): number[] => [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map((match) => Number(match[1]));
-  await vi.waitFor(() => expect(found().length).toBeGreaterThanOrEqual(count), { timeout: 10_000 });
-  socket.destroy();
-  return found();
+  return rawPost(path, body, headers);
 }
 
 const answers: Readonly<Record<number, Answer>> = { 201: "accepted", 422: "malformed", 503: "unavailable", 500: "failed" };
@@ -60,9 +51,7 @@ broadcasterContract("http", async () => {
   return {
     broadcaster: served.broadcaster,
     async publish(...bodies) {
-      const socket = connect(served.port, "127.0.0.1");
-      socket.write(bodies.map((body) => post(body)).join(""));
-      return (await statuses(socket, bodies.length)).map((status) => answers[status]!);
+      return (await postPipelined(served.port, path, bodies)).map((status) => answers[status]!);
     },
     close: served.stop,
   };

@@ -7,6 +7,7 @@ import { renderErrors } from "../../scripts/reference/errors.ts";
 import { fieldsIn, logFields } from "../../scripts/reference/log-fields.ts";
 import { messagesIn, renderLogs } from "../../scripts/reference/logs.ts";
 import { renderMetrics } from "../../scripts/reference/metrics.ts";
+import { renderOpenApi } from "../../scripts/reference/openapi.ts";
 import { renderOptions } from "../../scripts/reference/options.ts";
 import { filesUnder } from "../support/repository.ts";
 
@@ -20,6 +21,10 @@ describe("docs/reference", () => {
   ])("%s.md is what the code says", async (name, render) => {
     await expect(render()).toMatchFileSnapshot(`../../docs/reference/${name}.md`);
   });
+});
+
+it("docs/reference/openapi.json is what its source says", async () => {
+  await expect(renderOpenApi()).toMatchFileSnapshot("../../docs/reference/openapi.json");
 });
 
 it("docs/grafana/ropeway.json is what its source says", async () => {
