@@ -1,15 +1,26 @@
 import type { Contender } from "./contenders.ts";
-import type { CommandPlan, ConnectPlan, FanOutPlan, Figures } from "./load/plan.ts";
+import type { Ports } from "./contenders.ts";
+import type { CommandPlan, ConnectPlan, Endpoint, FanOutPlan, Figures } from "./load/plan.ts";
 import type { BenchOptions } from "./options.ts";
 
 /** A plan without what is known only once the server runs. */
 export type CasePlan = Body<FanOutPlan> | Body<ConnectPlan> | Body<CommandPlan>;
-type Body<Plan> = Omit<Plan, "port" | "serverPid" | "serverCore" | "loadCore" | "deadlineMs">;
+type Body<Plan> = Omit<Plan, keyof Endpoint | "serverPid" | "serverCore" | "loadCore" | "deadlineMs">;
 
 /** One amount of work that all contenders are given. */
 export interface BenchCase {
   readonly name: string;
   readonly plan: CasePlan;
+}
+
+/** Ropeway with something switched on. */
+export interface Variant {
+  readonly name: string;
+  /** Options besides the usual ones; of one that is there twice, the last one counts. */
+  readonly flags?: (ports: Ports) => readonly string[];
+  readonly env?: (ports: Ports) => Readonly<Record<string, string>>;
+  /** What its clients have to do otherwise. */
+  readonly client?: Omit<Endpoint, "port">;
 }
 
 /** A figure that is shown, by its key in Figures. */
@@ -44,11 +55,16 @@ export interface Bench {
   readonly title: string;
   /** Whether the application answers over gRPC; otherwise the server runs alone, open to everybody. */
   readonly needsRpc: boolean;
-  /** Baselines beside us, by name. */
-  readonly baselines: readonly string[];
+  /** Whether somebody has to take what the server sends away: traces, metrics. Default false. */
+  readonly needsSink?: boolean;
+  /** Baselines beside us, by name. Default: none. */
+  readonly baselines?: readonly string[];
+  /** What is compared is Ropeway with itself, the first variant being what the others are measured by. Default: it is alone. */
+  readonly variants?: readonly [Variant, ...Variant[]];
   readonly cases: (options: BenchOptions) => readonly BenchCase[];
   readonly columns: readonly Column[];
-  readonly targets: readonly Target[];
+  /** Default: none. */
+  readonly targets?: readonly Target[];
   /** Pairs of cases whose figures are compared within each contender. */
   readonly growth?: readonly Growth[];
 }

@@ -1,6 +1,8 @@
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Bench, Variant } from "./bench.ts";
+import type { Endpoint } from "./load/plan.ts";
 import type { BenchOptions } from "./options.ts";
 
 /** A program as the system is asked to start it. */
@@ -10,15 +12,21 @@ export interface Command {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Where a server shall listen, and where the application answers if there is one. */
+/** Where a server shall listen, and what else there is on 127.0.0.1. */
 export interface Ports {
   readonly port: number;
+  /** The application, over gRPC and over HTTP; undefined when there is none. */
   readonly rpcPort: number | undefined;
+  readonly httpRpcPort: number | undefined;
+  /** Takes whatever a server sends away, over HTTP and UDP. */
+  readonly sinkPort: number | undefined;
 }
 
 export interface Contender {
   readonly name: string;
-  readonly role: "ours" | "baseline" | "peer";
+  readonly role: "ours" | "before" | "baseline" | "peer";
+  /** What its clients have to do otherwise. */
+  readonly client?: Omit<Endpoint, "port">;
   /** Undefined when it can't do this job. */
   command(ports: Ports): Command | undefined;
 }
@@ -26,26 +34,32 @@ export interface Contender {
 const OURS = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const script = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
-/** Who takes part: ours first, then the bench's baselines, then the peer. @throws {Error} when there is nothing to measure. */
-export function contenders(options: BenchOptions, baselines: readonly string[]): readonly Contender[] {
+/** Who takes part: ours first, then what it was before, the bench's baselines, and the peer. @throws {Error} when there is nothing to measure. */
+export function contenders(options: BenchOptions, { baselines = [], variants }: Bench): readonly Contender[] {
   const wanted = (role: Contender["role"]): boolean => options.only?.includes(role) ?? true;
   const all: Contender[] = [];
-  if (wanted("ours")) all.push(ours(options));
+  if (wanted("ours")) all.push(...(variants ?? [undefined]).map((variant) => ours(options, variant)));
+  if (wanted("before") && options.before !== undefined) all.push(cableServer("before", [options.node, options.before], variants?.[0]));
   if (wanted("baseline")) all.push(...baselines.map((name) => baseline(name, options)));
-  if (wanted("peer") && options.peer !== undefined) all.push(cableServer("peer", options.peer));
+  if (wanted("peer") && options.peer !== undefined && variants === undefined) all.push(cableServer("peer", split(options.peer)));
   if (all.length === 0) throw new Error("nothing to measure: --only leaves nobody");
   return all;
 }
 
-function ours(options: BenchOptions): Contender {
-  if (options.server !== undefined) return cableServer("ours", options.server);
+function ours(options: BenchOptions, variant: Variant | undefined): Contender {
+  if (options.server !== undefined) return cableServer("ours", split(options.server), variant);
   if (!existsSync(OURS))
     throw new Error(`${OURS} is missing: run \`npm run build\` first, name a server with --server, or leave ours out with --only`);
   const profiling = options.profileFolder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${options.profileFolder}`];
   return {
-    name: "ropeway",
+    name: variant?.name ?? "ropeway",
     role: "ours",
-    command: (ports) => ({ program: options.node, args: [...profiling, OURS, ...cableFlags(ports)], env: {} }),
+    ...(variant?.client && { client: variant.client }),
+    command: (ports) => ({
+      program: options.node,
+      args: [...profiling, OURS, ...cableFlags(ports, variant)],
+      env: variant?.env?.(ports) ?? {},
+    }),
   };
 }
 
@@ -72,30 +86,32 @@ function baselineArguments(name: string, port: number, rpcPort: number | undefin
 }
 
 /** A server with AnyCable's options. */
-function cableServer(role: "ours" | "peer", commandLine: string): Contender {
-  const words = split(commandLine);
+function cableServer(role: Exclude<Contender["role"], "baseline">, words: readonly string[], variant?: Variant): Contender {
   const firstWord = words.findIndex((word) => !/^\w+=/.test(word));
   const [program, ...args] = words.slice(firstWord);
-  if (firstWord < 0 || program === undefined) throw new Error(`no program in the command line ${JSON.stringify(commandLine)}`);
+  if (firstWord < 0 || program === undefined) throw new Error(`no program in the command line ${JSON.stringify(words.join(" "))}`);
   // One core is all that it gets, so a Go server shall not start threads for more.
   const env = {
     GOMAXPROCS: "1",
     ...Object.fromEntries(words.slice(0, firstWord).map((word) => word.split(/=(.*)/s, 2) as [string, string])),
   };
-  const isComplete = commandLine.includes("{port}");
+  const isComplete = words.some((word) => word.includes("{port}"));
   return {
-    name: role === "ours" || basename(program) === "node" ? role : basename(program),
+    name:
+      variant !== undefined && role === "ours" ? variant.name : role === "peer" && basename(program) !== "node" ? basename(program) : role,
     role,
+    ...(variant?.client && { client: variant.client }),
     command(ports) {
-      if (!isComplete) return { program, args: [...args, ...cableFlags(ports)], env };
-      if ((ports.rpcPort !== undefined) !== commandLine.includes("{rpc_port}")) return undefined;
+      if (!isComplete) return { program, args: [...args, ...cableFlags(ports, variant)], env: { ...env, ...variant?.env?.(ports) } };
+      if ((ports.rpcPort !== undefined) !== words.some((word) => word.includes("{rpc_port}"))) return undefined;
       const filled = args.map((word) => word.replaceAll("{port}", String(ports.port)).replaceAll("{rpc_port}", String(ports.rpcPort)));
       return { program, args: filled, env };
     },
   };
 }
 
-function cableFlags({ port, rpcPort }: Ports): readonly string[] {
+function cableFlags(ports: Ports, variant: Variant | undefined): readonly string[] {
+  const { port, rpcPort } = ports;
   const application = rpcPort === undefined ? ["--public", "--norpc"] : [`--rpc_host=127.0.0.1:${rpcPort}`];
   return [
     ...application,
@@ -104,6 +120,7 @@ function cableFlags({ port, rpcPort }: Ports): readonly string[] {
     `--port=${port}`,
     `--http_broadcast_port=${port}`,
     "--log_level=error",
+    ...(variant?.flags?.(ports) ?? []),
   ];
 }
 

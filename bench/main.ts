@@ -3,6 +3,7 @@ import type { Bench } from "./bench.ts";
 import { fanOut } from "./cases/fan-out.ts";
 import { growth } from "./cases/growth.ts";
 import { memory } from "./cases/memory.ts";
+import { prices } from "./prices/prices.ts";
 import { rooms } from "./cases/rooms.ts";
 import { rpc } from "./cases/rpc.ts";
 import { saturated } from "./cases/saturated.ts";
@@ -55,11 +56,13 @@ async function main(): Promise<number> {
 
 /** @throws {Error} on a name that no bench has. */
 function choose(names: readonly string[]): readonly Bench[] {
-  const known = `${BENCHES.map((bench) => bench.name).join(", ")}, all, self-check`;
+  const named = (benches: readonly Bench[]): string => benches.map((bench) => bench.name).join(", ");
+  const known = `${named(BENCHES)} (all); ${named(prices)} (prices); self-check`;
   if (names.length === 0) throw new Error(`which bench? ${known}`);
-  if (names.includes("all")) return BENCHES;
-  return names.map((name) => {
-    const bench = BENCHES.find((candidate) => candidate.name === name);
+  return names.flatMap((name) => {
+    if (name === "all") return BENCHES;
+    if (name === "prices") return prices;
+    const bench = [...BENCHES, ...prices].find((candidate) => candidate.name === name);
     if (bench === undefined) throw new Error(`no bench is called ${name}; there are ${known}`);
     return bench;
   });

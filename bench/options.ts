@@ -8,6 +8,8 @@ export interface BenchOptions {
   /** Command of the server under test; absent: the built Ropeway. */
   readonly server: string | undefined;
   readonly peer: string | undefined;
+  /** `dist/cli/main.js` of another checkout of ours. */
+  readonly before: string | undefined;
   /** The Node binary that runs Ropeway and the baselines; the load generator stays with the one that runs the bench. */
   readonly node: string;
   /** Contenders to run, by role; absent: all there are. */
@@ -28,13 +30,14 @@ export interface BenchOptions {
   readonly nice: number;
 }
 
-export const USAGE = `node build/bench/main.js <bench>... | all | self-check [options]
+export const USAGE = `node build/bench/main.js <bench>... | all | prices | self-check [options]
 
   --peer "<command>"     another server's command line, measured beside ours; AnyCable's options are appended, unless it
                          holds {port} (and {rpc_port}): then it is taken as it is. NAME=value in front sets the environment.
   --server "<command>"   the server under test, in the same form     (default: the built Ropeway, dist/cli/main.js)
+  --before <file>        dist/cli/main.js of another checkout: that release beside ours
   --node <path>          Node binary for Ropeway and the baselines   (default: the one that runs this)
-  --only <roles>         some of ours,baseline,peer                  (default: all)
+  --only <roles>         some of ours,before,baseline,peer           (default: all)
   --rounds <n>           runs of each, taken in turn; medians shown  (default: 3)
   --retries <n>          repeat a run, up to n times, while others use more than 10 % of one of the cores;
                          the least disturbed one counts              (default: 0)
@@ -58,6 +61,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
     options: {
       peer: { type: "string" },
       server: { type: "string" },
+      before: { type: "string" },
       node: { type: "string", default: process.execPath },
       only: { type: "string" },
       rounds: { type: "string", default: "3" },
@@ -77,6 +81,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
     help: values.help,
     benches: positionals,
     server: values.server,
+    before: values.before,
     peer: values.peer,
     node: values.node,
     only: values.only?.split(","),

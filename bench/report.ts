@@ -37,7 +37,9 @@ export function report(bench: Bench, results: readonly CaseResult[], mostClients
   const rounds = Math.max(0, ...results.map((result) => result.rounds.length));
   const lines = [
     `${bench.name}: ${bench.title}`,
-    `medians of ${rounds} rounds; in brackets: the first row's figure ÷ this one's, paired by round`,
+    `medians of ${rounds} rounds; in brackets: ${
+      bench.variants ? "this figure ÷ the first row's" : "the first row's figure ÷ this one's"
+    }, paired by round`,
     ...(mostClients < FULL_SIZE
       ? [`with ${mostClients} clients at most, whatever the cases are called: not what the targets are about`]
       : []),
@@ -56,7 +58,9 @@ function table(bench: Bench, results: readonly CaseResult[]): string[] {
     for (const result of ofCase) {
       rows.push([
         `  ${result.contender.name}`,
-        ...columns.map((column) => cell(column, result, bench.columns.includes(column) ? ofCase[0] : undefined)),
+        ...columns.map((column) =>
+          cell(column, result, bench.columns.includes(column) ? ofCase[0] : undefined, bench.variants !== undefined),
+        ),
       ]);
     }
   }
@@ -69,12 +73,15 @@ function table(bench: Bench, results: readonly CaseResult[]): string[] {
   );
 }
 
-function cell(column: Column, result: CaseResult, first: CaseResult | undefined): string {
+/** `isPrice`: the first row is what the others cost more than, so it is what they are divided by. */
+function cell(column: Column, result: CaseResult, first: CaseResult | undefined, isPrice: boolean): string {
   const value = medianOf(result, column.figure);
   if (Number.isNaN(value)) return result.failures.length > 0 ? "FAILED" : "–";
   const text = `${format(value, column.digits)} ${column.unit}`.trimEnd();
   if (first === undefined) return text;
-  return first === result ? `${text}       ` : `${text} (${pairedRatio(first, result, column.figure).toFixed(2).padStart(4)})`;
+  if (first === result) return `${text}       `;
+  const ratio = isPrice ? pairedRatio(result, first, column.figure) : pairedRatio(first, result, column.figure);
+  return `${text} (${ratio.toFixed(2).padStart(4)})`;
 }
 
 function format(value: number, digits: number): string {
@@ -108,7 +115,7 @@ function growth(bench: Bench, results: readonly CaseResult[]): string[] {
 }
 
 function targets(bench: Bench, results: readonly CaseResult[]): string[] {
-  const judged = bench.targets.flatMap((target) => judge(target, results) ?? []);
+  const judged = (bench.targets ?? []).flatMap((target) => judge(target, results) ?? []);
   return judged.length === 0 ? [] : ["", ...judged];
 }
 

@@ -3,6 +3,7 @@ import { contenders, type Contender } from "./contenders.ts";
 import { pause } from "./load/clock.ts";
 import type { Figures, LoadResult } from "./load/plan.ts";
 import type { BenchOptions } from "./options.ts";
+import { startSink } from "./sink/start.ts";
 import { startBackend } from "./rpc-backend/start.ts";
 import { freePort, generateLoad, resultOf, type RunningServer, startServer } from "./servers.ts";
 import { coreBusyMs } from "./usage.ts";
@@ -16,7 +17,7 @@ const LONGEST_WAIT_FOR_CALM_MS = 15_000;
  * `progress` is told each run as it ends.
  */
 export async function runBench(bench: Bench, options: BenchOptions, progress: (line: string) => void): Promise<readonly CaseResult[]> {
-  const entrants = contenders(options, bench.baselines);
+  const entrants = contenders(options, bench);
   const results: CaseResult[] = [];
   for (const benchCase of bench.cases(options)) {
     const gathered = entrants.map((contender) => ({ contender, rounds: [] as (Figures | undefined)[], failures: [] as string[] }));
@@ -32,9 +33,11 @@ export async function runBench(bench: Bench, options: BenchOptions, progress: (l
           progress(`${label}: FAILED: ${result.failure}`);
         } else {
           rounds.push(result.figures);
-          progress(
-            `${label}: ${bench.columns.map((c) => `${c.header} ${result.figures[c.figure]?.toFixed(c.digits)} ${c.unit}`).join(", ")}`,
-          );
+          const shown = bench.columns.flatMap(({ figure, header, digits, unit }) => {
+            const value = result.figures[figure];
+            return value === undefined ? [] : `${header} ${value.toFixed(digits)} ${unit}`.trimEnd();
+          });
+          progress(`${label}: ${shown.join(", ")}`);
         }
       }
     }
@@ -82,12 +85,13 @@ async function measure(bench: Bench, benchCase: BenchCase, contender: Contender,
   const serverPlace = { core: options.cores?.server, nice: options.nice };
   const loadPlace = { core: options.cores?.load, nice: options.nice };
   const port = await freePort();
+  const sink = bench.needsSink === true ? await startSink(loadPlace) : undefined;
   const backend = bench.needsRpc ? await startBackend(loadPlace) : undefined;
   let server: RunningServer | undefined;
   try {
-    const command = contender.command({ port, rpcPort: backend?.port });
+    const command = contender.command({ port, rpcPort: backend?.port, httpRpcPort: backend?.httpPort, sinkPort: sink?.port });
     if (command === undefined) return undefined;
-    const plan = { ...benchCase.plan, port, ...watched(bench, options), deadlineMs: deadlineMs(benchCase) };
+    const plan = { ...benchCase.plan, ...contender.client, port, ...watched(bench, options), deadlineMs: deadlineMs(benchCase) };
     if (bench.needsRpc && contender.role === "baseline") {
       // This baseline makes the calls itself and serves nobody.
       return await resultOf(
@@ -103,13 +107,14 @@ async function measure(bench: Bench, benchCase: BenchCase, contender: Contender,
   } finally {
     await server?.stop();
     await backend?.server.stop();
+    await sink?.server.stop();
   }
 }
 
 function watched(bench: Bench, { cores }: BenchOptions): { readonly serverCore?: number; readonly loadCore?: number } {
   if (cores === undefined) return {};
-  // The application that answers RPC calls shares the generator's core.
-  return bench.needsRpc ? { serverCore: cores.server } : { serverCore: cores.server, loadCore: cores.load };
+  // What answers RPC calls, or takes what is sent away, shares the generator's core.
+  return bench.needsRpc || bench.needsSink === true ? { serverCore: cores.server } : { serverCore: cores.server, loadCore: cores.load };
 }
 
 function deadlineMs({ plan }: BenchCase): number {

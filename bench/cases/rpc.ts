@@ -7,7 +7,10 @@ export const rpc: Bench = {
   needsRpc: true,
   baselines: ["bare grpc-js"],
   cases: (options) => [
-    { name: "20 at a time", plan: { kind: "commands", clients: 20, warmUpMs: 3_000, measureMs: options.measureMs ?? 6_000 } },
+    {
+      name: "20 at a time",
+      plan: { kind: "commands", command: "perform", clients: 20, warmUpMs: 3_000, measureMs: options.measureMs ?? 6_000 },
+    },
   ],
   columns: [
     { figure: "cpuUsPerCommand", header: "CPU/command", unit: "µs", digits: 0 },

@@ -1,5 +1,6 @@
 import type { ChunkClock } from "./clock.ts";
 import { fail } from "./failure.ts";
+import type { Endpoint } from "./plan.ts";
 import { LoadSocket, type FrameListener } from "./socket.ts";
 
 /** Hears the data messages of one client: the bytes from `start` to `end`, valid during the call only. */
@@ -9,7 +10,8 @@ const LETTER_I = 0x69; // {"identifier": a data message
 const LETTER_T = 0x74; // {"type": everything else
 const LETTER_W = 0x77; // {"type":"welcome"
 const LETTER_C = 0x63; // {"type":"confirm_subscription"
-const LETTER_P = 0x70; // {"type":"ping"
+const LETTER_P = 0x70; // {"type":"ping", {"type":"pong"
+const LETTER_O = 0x6f;
 
 /** An Action Cable client that waits for its welcome, subscribes to its identifiers one after another, and hears. */
 export class CableClient implements FrameListener {
@@ -17,15 +19,16 @@ export class CableClient implements FrameListener {
   readonly #identifiers: readonly string[];
   readonly #hear: Hear;
   readonly #subscribed: () => void;
+  #ponged: () => void = () => fail("a pong that nobody asked for");
   #confirmed = 0;
   pings = 0;
 
   /** `subscribed` is called when the last identifier is confirmed; with no identifier, at the welcome. */
-  constructor(port: number, clock: ChunkClock, identifiers: readonly string[], hear: Hear, subscribed: () => void) {
+  constructor(endpoint: Endpoint, clock: ChunkClock, identifiers: readonly string[], hear: Hear, subscribed: () => void) {
     this.#identifiers = identifiers;
     this.#hear = hear;
     this.#subscribed = subscribed;
-    this.#socket = new LoadSocket(port, clock, this);
+    this.#socket = new LoadSocket(endpoint, clock, this);
   }
 
   text(bytes: Buffer, start: number, end: number): void {
@@ -42,6 +45,16 @@ export class CableClient implements FrameListener {
     this.#socket.send(JSON.stringify({ command: "message", identifier, data }));
   }
 
+  /** Asks the server for a pong; `ponged` is called when it comes. */
+  ping(ponged: () => void): void {
+    this.#ponged = ponged;
+    this.#socket.send('{"command":"ping"}');
+  }
+
+  get receivedBytes(): number {
+    return this.#socket.receivedBytes;
+  }
+
   drop(): void {
     this.#socket.drop();
   }
@@ -49,7 +62,8 @@ export class CableClient implements FrameListener {
   #control(bytes: Buffer, start: number, end: number): void {
     const kind = bytes[start + 2] === LETTER_T ? bytes[start + 9] : undefined;
     if (kind === LETTER_P) {
-      this.pings += 1;
+      if (bytes[start + 10] === LETTER_O) this.#ponged();
+      else this.pings += 1;
     } else if (kind === LETTER_W) {
       this.#subscribeNext();
     } else if (kind === LETTER_C) {

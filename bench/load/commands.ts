@@ -6,36 +6,28 @@ import type { CommandPlan, Figures } from "./plan.ts";
 
 const IDENTIFIER = JSON.stringify({ channel: "EchoChannel" });
 
-/** Every client performs an action, waits for the application's answer, checks that it is the right one, and performs the next. */
+/** Every client sends a command, waits for the answer, checks that it is the right one, and sends the next. */
 export async function commands(plan: CommandPlan): Promise<Figures> {
   const clock = new ChunkClock();
-  const clients: CableClient[] = [];
   let answered = 0;
   let isRunning = true;
   let busy = plan.clients;
 
-  const perform = (index: number, n: number): void => clients[index]?.perform(IDENTIFIER, JSON.stringify({ action: "echo", n }));
+  const commanders = Array.from({ length: plan.clients }, () => new Commander(plan.command, next));
+  function next(commander: Commander): void {
+    answered += 1;
+    if (isRunning) commander.send();
+    else busy -= 1;
+  }
   await connectClients(plan.clients, plan.clients, (index, subscribed) => {
-    let expected = 0;
-    const client = new CableClient(
-      plan.port,
-      clock,
-      [IDENTIFIER],
-      (bytes, start, end) => {
-        const text = bytes.toString("latin1", start, end);
-        if (!text.endsWith(`"n":${expected}}}`)) fail(`client ${index} expected the answer to action ${expected} and got ${text}`);
-        expected += 1;
-        answered += 1;
-        if (isRunning) perform(index, expected);
-        else busy -= 1;
-      },
-      subscribed,
-    );
-    clients[index] = client;
+    const commander = commanders[index] as Commander;
+    const identifiers = plan.command === "perform" ? [IDENTIFIER] : [];
+    const client = new CableClient(plan, clock, identifiers, (bytes, start, end) => commander.heard(bytes, start, end), subscribed);
+    commander.client = client;
     return client;
   });
 
-  for (const index of clients.keys()) perform(index, 0);
+  for (const commander of commanders) commander.send();
   await pause(plan.warmUpMs);
   const before = answered;
   const meter = new Meter(plan);
@@ -50,4 +42,32 @@ export async function commands(plan: CommandPlan): Promise<Figures> {
     commandsPerSecond: (count * 1_000) / usage.wallMs,
     cpuUsPerCommand: (usage.serverCpuMs * 1_000) / count,
   };
+}
+
+/** One client with one command under way. */
+class Commander {
+  client: CableClient | undefined;
+  readonly #command: CommandPlan["command"];
+  readonly #answered: (commander: Commander) => void;
+  #n = 0;
+
+  constructor(command: CommandPlan["command"], answered: (commander: Commander) => void) {
+    this.#command = command;
+    this.#answered = answered;
+  }
+
+  send(): void {
+    if (this.#command === "ping") this.client?.ping(this.#ponged);
+    else this.client?.perform(IDENTIFIER, JSON.stringify({ action: "echo", n: this.#n }));
+  }
+
+  /** The answer to an action. */
+  heard(bytes: Buffer, start: number, end: number): void {
+    const text = bytes.toString("latin1", start, end);
+    if (!text.endsWith(`"n":${this.#n}}}`)) fail(`a client expected the answer to action ${this.#n} and got ${text}`);
+    this.#n += 1;
+    this.#answered(this);
+  }
+
+  readonly #ponged = (): void => this.#answered(this);
 }

@@ -15,7 +15,7 @@ const QUIET_FOR_MS = 300;
 export async function connects(plan: ConnectPlan): Promise<Figures> {
   const clock = new ChunkClock();
   const open = (_index: number, subscribed: () => void): CableClient =>
-    new CableClient(plan.port, clock, [streamIdentifier(0)], () => fail("a message although nobody published"), subscribed);
+    new CableClient(plan, clock, [streamIdentifier(0)], () => fail("a message although nobody published"), subscribed);
 
   const early = await connectClients(plan.warmUpClients, Math.min(plan.atOnce, plan.warmUpClients), open);
   for (const client of early) client.drop();

@@ -1,6 +1,7 @@
 import { CableClient, connectClients } from "./client.ts";
 import { ChunkClock, paced, pause } from "./clock.ts";
 import { fail } from "./failure.ts";
+import { filling } from "./filling.ts";
 import { hearing, MessageLayout, streamIdentifier, streamName } from "./hearing.ts";
 import { Ledger } from "./ledger.ts";
 import { Meter } from "./meter.ts";
@@ -18,14 +19,14 @@ export async function fanOut(plan: FanOutPlan): Promise<Figures> {
   const source = publishing(plan, clock);
   const clients = await connectClients(plan.clients, CONNECTING_AT_ONCE, (index, subscribed) => {
     const streams = streamsOf(index, plan);
-    return new CableClient(plan.port, clock, streams.map(streamIdentifier), hearing(layout, source.ledger, streams), subscribed);
+    return new CableClient(plan, clock, streams.map(streamIdentifier), hearing(layout, source.ledger, streams), subscribed);
   });
 
   source.start();
   await pause(plan.warmUpMs);
   const { ledger } = source;
   ledger.latencies.clear();
-  const before = { delivered: ledger.delivered, published: ledger.published, pings: pings(clients) };
+  const before = { delivered: ledger.delivered, published: ledger.published, pings: pings(clients), bytes: received(clients) };
   const meter = new Meter(plan);
   await pause(plan.measureMs);
   const usage = meter.stop();
@@ -35,6 +36,7 @@ export async function fanOut(plan: FanOutPlan): Promise<Figures> {
     delivered,
     published: ledger.published - before.published,
     pings: pings(clients) - before.pings,
+    bytesPerDelivery: (received(clients) - before.bytes) / delivered,
     deliveriesPerSecond: (delivered * 1_000) / usage.wallMs,
     deliveriesPerCpuSecond: (delivered * 1_000) / usage.serverCpuMs,
     cpuUsPerDelivery: (usage.serverCpuMs * 1_000) / delivered,
@@ -80,6 +82,7 @@ interface Source {
 
 function publishing(plan: FanOutPlan, clock: ChunkClock): Source {
   const mode = plan.publishing;
+  const text = filling(plan.bodyBytes ?? 0);
   const isClosed = mode.mode === "closed";
   let isRunning = true;
   let answers = 0;
@@ -89,7 +92,7 @@ function publishing(plan: FanOutPlan, clock: ChunkClock): Source {
   const publishers = Array.from(
     { length: isClosed ? mode.inFlight : Math.min(PACED_PUBLISHERS, plan.streams) },
     () =>
-      new Publisher(plan.port, (n) => {
+      new Publisher(plan, text, (n) => {
         answers += 1;
         settled(n);
       }),
@@ -128,6 +131,11 @@ function publishing(plan: FanOutPlan, clock: ChunkClock): Source {
     },
     isAnswered: () => answers === ledger.published,
   };
+}
+
+/** Bytes off the network; those of TLS are counted without their encryption. */
+function received(clients: readonly CableClient[]): number {
+  return clients.reduce((sum, client) => sum + client.receivedBytes, 0);
 }
 
 function pings(clients: readonly CableClient[]): number {

@@ -1,9 +1,16 @@
 /** What the load generator is told to do: one plan, one process, one result. */
 export type LoadPlan = FanOutPlan | ConnectPlan | CommandPlan;
 
-interface PlanBasics {
-  /** Where the server under test listens, on 127.0.0.1. */
+/** Where the server under test listens, on 127.0.0.1, and how its clients come in. */
+export interface Endpoint {
   readonly port: number;
+  /** Each connection makes a handshake of its own; the certificate is not checked. Default: plain text. */
+  readonly isTls?: boolean;
+  /** JSON Web Token that clients show as `x-jid`. Default: none. */
+  readonly token?: string;
+}
+
+interface PlanBasics extends Endpoint {
   /** Whose CPU and memory are read. */
   readonly serverPid: number;
   /** The cores whose other users are watched: the server's; the generator's, where it is alone. Absent when not pinned. */
@@ -24,6 +31,8 @@ export interface FanOutPlan extends PlanBasics {
     | { readonly mode: "paced"; readonly perSecond: number }
     /** A publication is in flight until it is answered and everybody has it. */
     | { readonly mode: "closed"; readonly inFlight: number };
+  /** About how long the message of each publication is. Default: a number, and no more. */
+  readonly bodyBytes?: number;
   readonly warmUpMs: number;
   readonly measureMs: number;
 }
@@ -39,9 +48,11 @@ export interface ConnectPlan extends PlanBasics {
   readonly settleMs: number;
 }
 
-/** Every client performs actions, one at a time; the application answers over RPC. */
+/** Every client sends commands, one at a time. */
 export interface CommandPlan extends PlanBasics {
   readonly kind: "commands";
+  /** `perform` an action, which the application answers over RPC; `ping`, which the server answers itself. */
+  readonly command: "perform" | "ping";
   readonly warmUpMs: number;
   readonly measureMs: number;
 }

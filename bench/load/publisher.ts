@@ -1,26 +1,31 @@
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
+import { dial } from "./dial.ts";
 import { fail } from "./failure.ts";
+import type { Endpoint } from "./plan.ts";
 
 /** One keep-alive HTTP connection that posts publications one after another, each after the answer to the one before. */
 export class Publisher {
-  readonly #port: number;
+  readonly #endpoint: Endpoint;
   /** Absent before the first publication, and when the server has closed it while nothing was under way. */
   #socket: Socket | undefined;
   readonly #head: string;
+  /** What each message has besides its number, as it stands in the JSON text of its JSON text. */
+  readonly #filling: string;
   readonly #answered: (n: number) => void;
   /** Publications not answered yet; the first one is on its way. */
   readonly #waiting: { readonly n: number; readonly body: string }[] = [];
   #answer = "";
 
   /** `answered(n)` is called when the server has accepted publication n. */
-  constructor(port: number, answered: (n: number) => void) {
+  constructor(endpoint: Endpoint, filling: string, answered: (n: number) => void) {
     this.#answered = answered;
-    this.#head = `POST /_broadcast HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\nContent-Length: `;
-    this.#port = port;
+    this.#filling = filling === "" ? "" : `\\"text\\":\\"${filling}\\",`;
+    this.#head = `POST /_broadcast HTTP/1.1\r\nHost: 127.0.0.1:${endpoint.port}\r\nContent-Type: application/json\r\nContent-Length: `;
+    this.#endpoint = endpoint;
   }
 
   post(stream: string, n: number): void {
-    this.#waiting.push({ n, body: `{"stream":"${stream}","data":"{\\"n\\":${n}}"}` });
+    this.#waiting.push({ n, body: `{"stream":"${stream}","data":"{${this.#filling}\\"n\\":${n}}"}` });
     if (this.#waiting.length === 1) this.#send();
   }
 
@@ -32,10 +37,7 @@ export class Publisher {
   }
 
   #connect(): Socket {
-    const socket = connect({ host: "127.0.0.1", port: this.#port });
-    socket.setNoDelay(true);
-    socket.setEncoding("latin1");
-    socket.on("data", (text: string) => this.#received(text));
+    const socket = dial(this.#endpoint, (bytes, length) => this.#received(bytes.toString("latin1", 0, length)));
     const lost = (reason: string): void => {
       if (this.#waiting.length > 0) fail(`a publisher lost its connection: ${reason}`);
       this.#socket = undefined;

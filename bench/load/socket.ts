@@ -1,5 +1,8 @@
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { ChunkClock } from "./clock.ts";
+import { dial } from "./dial.ts";
+import { Inflater } from "./inflater.ts";
+import type { Endpoint } from "./plan.ts";
 
 /** What a WebSocket tells about its network. */
 export interface FrameListener {
@@ -17,15 +20,15 @@ export const COOKIE: string = `_session=${"c2Vzc2lvbg".repeat(24)}`;
 const MASK = [0x37, 0xfa, 0x21, 0x3d] as const;
 
 const TEXT = 0x81;
+const COMPRESSED_TEXT = 0xc1;
 const CLOSE = 0x88;
 const PING = 0x89;
 const PONG = 0x8a;
 
-// One read buffer for all sockets: a chunk is parsed to its end before libuv reads the next one, whoever it is for.
-const chunk = Buffer.allocUnsafe(256 * 1024);
+const inflater = new Inflater();
 
 /** What a browser sends, cookie and all: a server reads every header. */
-function handshake(port: number): string {
+function handshake({ port, token }: Endpoint): string {
   return [
     "GET /cable HTTP/1.1",
     `Host: 127.0.0.1:${port}`,
@@ -42,6 +45,7 @@ function handshake(port: number): string {
     `Sec-WebSocket-Key: ${KEY}`,
     "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits",
     "Sec-WebSocket-Protocol: actioncable-v1-json, actioncable-unsupported",
+    ...(token === undefined ? [] : [`X-JID: ${token}`]),
     "\r\n",
   ].join("\r\n");
 }
@@ -54,23 +58,16 @@ export class LoadSocket {
   #isClosed = false;
   /** The beginning of a frame whose end has not come yet. */
   #rest: Buffer | undefined;
+  /** Bytes of the network, framing and compression as they are. */
+  receivedBytes = 0;
 
-  constructor(port: number, clock: ChunkClock, listener: FrameListener) {
+  constructor(endpoint: Endpoint, clock: ChunkClock, listener: FrameListener) {
     this.#listener = listener;
-    this.#socket = connect({
-      host: "127.0.0.1",
-      port,
-      onread: {
-        buffer: chunk,
-        callback: (length) => {
-          clock.refresh();
-          this.#received(length);
-          return true;
-        },
-      },
+    this.#socket = dial(endpoint, (bytes, length) => {
+      clock.refresh();
+      this.#received(bytes, length);
     });
-    this.#socket.setNoDelay(true);
-    this.#socket.write(handshake(port));
+    this.#socket.write(handshake(endpoint));
     this.#socket.on("error", (error) => this.#ended(error.message));
     this.#socket.on("close", () => this.#ended("closed by the server"));
   }
@@ -83,7 +80,9 @@ export class LoadSocket {
   /** Drops the connection with a reset, so that thousands of runs leave no port in TIME_WAIT. */
   drop(): void {
     this.#isClosed = true;
-    this.#socket.resetAndDestroy();
+    // Of a TLS connection, Node can't reset what is below.
+    if ("encrypted" in this.#socket) this.#socket.destroy();
+    else this.#socket.resetAndDestroy();
   }
 
   #ended(reason: string): void {
@@ -92,11 +91,12 @@ export class LoadSocket {
     this.#listener.ended(reason);
   }
 
-  #received(length: number): void {
+  #received(bytes: Buffer, length: number): void {
+    this.receivedBytes += length;
     if (this.#rest === undefined) {
-      this.#parse(chunk, length);
+      this.#parse(bytes, length);
     } else {
-      const joined = Buffer.concat([this.#rest, chunk.subarray(0, length)]);
+      const joined = Buffer.concat([this.#rest, bytes.subarray(0, length)]);
       this.#rest = undefined;
       this.#parse(joined, joined.length);
     }
@@ -127,6 +127,7 @@ export class LoadSocket {
       const end = start + size;
       if (end > length) break;
       if (first === TEXT) this.#listener.text(bytes, start, end);
+      else if (first === COMPRESSED_TEXT) this.#inflated(bytes.subarray(start, end));
       else this.#control(first, bytes.subarray(start, end));
       at = end;
     }
@@ -141,6 +142,11 @@ export class LoadSocket {
     if (!head.startsWith("HTTP/1.1 101") || !head.includes(ACCEPT)) this.#ended(`no upgrade: ${head.split("\r\n", 1)[0] ?? ""}`);
     this.#isOpen = true;
     return end + 4;
+  }
+
+  #inflated(payload: Buffer): void {
+    const text = inflater.inflate(payload);
+    this.#listener.text(text, 0, text.length);
   }
 
   #control(first: number, payload: Buffer): void {

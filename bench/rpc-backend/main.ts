@@ -1,6 +1,6 @@
 /**
- * A real application, as small as it can be: a gRPC server that lets everybody in, confirms every subscription, and answers each action
- * with what came in it. Argument: the port, on 127.0.0.1.
+ * A real application, as small as it can be: lets everybody in, confirms every subscription, and answers each action with what came in it.
+ * Arguments: its ports for gRPC and for HTTP, on 127.0.0.1.
  */
 import { type handleUnaryCall, Server, ServerCredentials } from "@grpc/grpc-js";
 import {
@@ -12,17 +12,13 @@ import {
   DisconnectResponse,
   Status,
 } from "../../src/rpc/generated/rpc.ts";
+import { answersTo, welcome } from "./echo.ts";
+import { serveHttp } from "./http.ts";
 
 const NO_CHANGES = { cstate: new Map<string, string>(), istate: new Map<string, string>() };
 
 function connect(sid: string): ConnectionResponse {
-  return {
-    status: Status.SUCCESS,
-    identifiers: JSON.stringify({ client: sid }),
-    transmissions: [JSON.stringify({ type: "welcome", sid })],
-    errorMsg: "",
-    env: NO_CHANGES,
-  };
+  return { status: Status.SUCCESS, ...welcome(sid), errorMsg: "", env: NO_CHANGES };
 }
 
 function command({ command: name, identifier, data }: CommandMessage): CommandResponse {
@@ -31,18 +27,12 @@ function command({ command: name, identifier, data }: CommandMessage): CommandRe
     disconnect: false,
     stopStreams: false,
     streams: [],
-    transmissions: transmissions(name, identifier, data),
+    transmissions: answersTo(name, identifier, data),
     errorMsg: "",
     env: NO_CHANGES,
     stoppedStreams: [],
     presence: undefined,
   };
-}
-
-function transmissions(name: string, identifier: string, data: string): string[] {
-  if (name === "subscribe") return [JSON.stringify({ type: "confirm_subscription", identifier })];
-  if (name === "message") return [JSON.stringify({ identifier, message: JSON.parse(data) as unknown })];
-  return [];
 }
 
 interface Codec<Message> {
@@ -76,7 +66,11 @@ const onDisconnect: handleUnaryCall<DisconnectRequest, DisconnectResponse> = (_c
 
 const server = new Server();
 server.addService(definition, { connect: onConnect, command: onCommand, disconnect: onDisconnect });
-server.bindAsync(`127.0.0.1:${process.argv[2] ?? ""}`, ServerCredentials.createInsecure(), (error) => {
-  if (error !== null) throw error;
+const [grpcPort = "", httpPort = ""] = process.argv.slice(2);
+// Whoever finds gRPC there finds the other too.
+serveHttp(Number(httpPort), () => {
+  server.bindAsync(`127.0.0.1:${grpcPort}`, ServerCredentials.createInsecure(), (error) => {
+    if (error !== null) throw error;
+  });
 });
 process.on("SIGTERM", () => process.exit(0));
