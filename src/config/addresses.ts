@@ -65,7 +65,7 @@ export function readNatsUrl(text: string): Address<NatsUrl> {
   const given = text.trim();
   const full = given.includes("://") ? given : `nats://${given}`;
   const url = URL.canParse(full) ? new URL(full) : undefined;
-  if (url === undefined || url.hostname === "" || !/^\/?$/u.test(url.pathname) || url.port === "0") {
+  if (url === undefined || /^\d*$/u.test(url.hostname) || !/^\/?$/u.test(url.pathname) || url.port === "0") {
     return { problem: "is no address such as nats://user:password@host:4222; odd characters in a password are written like %23" };
   }
   if (url.search !== "" || url.hash !== "") return { problem: "has a part behind ? or #; in a password they are written %3F and %23" };

@@ -4,6 +4,8 @@ import type { Environment } from "./environment.ts";
 import type { Layer, Settings } from "./layers.ts";
 import { isLoopback } from "./loopback.ts";
 import { options } from "./schema.ts";
+import { usesRedis } from "./uses.ts";
+import { readRedisAddress } from "../redis/address.ts";
 
 /** What works and is not safe. */
 export interface Danger {
@@ -26,6 +28,8 @@ export function dangersIn(config: Config, around: Surroundings): readonly Danger
   return [
     ...accessDangers(config),
     ...publisherDangers(config),
+    ...apiDangers(config),
+    ...clusterDangers(config, around.settings),
     ...browserDangers(config),
     ...connectionDangers(config, around.settings),
     ...processDangers(config, around),
@@ -69,6 +73,50 @@ function publisherDangers({ broadcast: { adapters, http }, server }: Config): re
   ];
 }
 
+function apiDangers({ api, server }: Config): readonly Danger[] {
+  if (api === undefined) return [];
+  const dangers: Danger[] = [];
+  const { host, port } = api.listen === "main" ? server : api.listen;
+  if (api.key === undefined && !isLoopback(host)) {
+    dangers.push({
+      option: "api_secret",
+      sentence: `whoever reaches port ${port} of ${host} may publish anything to anybody, and read who is there: set api_secret or secret`,
+    });
+  }
+  if (api.corsOrigins && (api.corsOrigins.length === 0 || api.corsOrigins.includes("*"))) {
+    dangers.push({
+      option: "api.cors_headers",
+      sentence: "pages of any site may call the API; list yours in api.cors_hosts or allowed_origins",
+    });
+  }
+  return dangers;
+}
+
+function clusterDangers({ embeddedNats, pubsub, redis }: Config, settings: Settings): readonly Danger[] {
+  const dangers: Danger[] = [];
+  const doors: readonly (readonly [option: string, host: string | undefined, port: number | undefined])[] = [
+    ["enats_addr", embeddedNats?.listen.host, embeddedNats?.listen.port],
+    ["enats_cluster", embeddedNats?.cluster?.listen.host, embeddedNats?.cluster?.listen.port],
+    ["enats_gateway", embeddedNats?.gateway?.listen.host, embeddedNats?.gateway?.listen.port],
+  ];
+  for (const [option, host, port] of doors) {
+    // Where a preset opens it, the host's network is private.
+    if (host === undefined || isLoopback(host) || settings.source(option) === "preset") continue;
+    dangers.push({
+      option,
+      sentence: `the embedded NATS asks nobody for a password: whoever reaches port ${port} of ${host} may hear and publish everything; let only your own machines reach it`,
+    });
+  }
+  const address = pubsub.adapter === "redis" ? readRedisAddress(redis) : undefined;
+  if (address !== undefined && "database" in address && address.database > 0 && redis.prefix === "") {
+    dangers.push({
+      option: "redis_prefix",
+      sentence: `channels know no databases: applications at this Redis hear each other's streams, whatever their numbers (here ${address.database}); give each a redis_prefix of its own`,
+    });
+  }
+  return dangers;
+}
+
 function browserDangers({ server, broadcast }: Config): readonly Danger[] {
   const { allowedOrigins, trustedProxies } = server;
   const dangers: Danger[] = [];
@@ -95,7 +143,8 @@ function browserDangers({ server, broadcast }: Config): readonly Danger[] {
   return dangers;
 }
 
-function connectionDangers({ rpc, redis, broadcast }: Config, settings: Settings): readonly Danger[] {
+function connectionDangers(config: Config, settings: Settings): readonly Danger[] {
+  const { rpc, redis } = config;
   const dangers: Danger[] = [];
   if (rpc.tls?.verify === false) {
     dangers.push({
@@ -115,7 +164,7 @@ function connectionDangers({ rpc, redis, broadcast }: Config, settings: Settings
       sentence: `whoever reaches ${rpc.host} can make the same calls: set http_rpc_secret or secret`,
     });
   }
-  const isRedisTls = broadcast.adapters.includes("redis") && /^(?:redis|valkey)s:/iu.test(redis.url);
+  const isRedisTls = usesRedis(config) && /^(?:redis|valkey)s:/iu.test(redis.url);
   if (isRedisTls && !redis.tls.verify) {
     dangers.push({
       option: "redis_tls_verify",
@@ -149,7 +198,7 @@ function processDangers({ logging, metrics, server }: Config, { settings, flags,
   if (metrics.httpPath !== undefined && metrics.listen === "main" && !isLoopback(server.host)) {
     dangers.push({ option: "metrics_http", sentence: "clients can read the metrics, on the port that they connect to: set metrics_port" });
   }
-  for (const name of ["secret", "broadcast_key", "streams_secret", "jwt_secret", "http_rpc_secret"]) {
+  for (const name of ["secret", "broadcast_key", "api_secret", "streams_secret", "jwt_secret", "http_rpc_secret"]) {
     const text = settings.text(name);
     if (text === "" || text === "none" || text.length >= 16) continue;
     dangers.push({ option: name, sentence: "short enough to be guessed: take 32 random characters (openssl rand -hex 32)" });

@@ -1,6 +1,7 @@
 import type { Config } from "./config.ts";
 import type { Settings } from "./layers.ts";
 import { options } from "./schema.ts";
+import { usesNats, usesRedis } from "./uses.ts";
 
 interface Rule {
   /** Names, or their beginnings with a `*` behind. */
@@ -14,20 +15,81 @@ export function idleIn(config: Config, settings: Settings): readonly string[] {
   return rulesFor(config).flatMap(({ of, isIdle, because }) => {
     if (!isIdle) return [];
     const names = options.filter(
-      ({ name, class: kind }) => kind === "works" && settings.isGiven(name) && of.some((rule) => fits(name, rule)),
+      ({ name, class: kind }) => kind === "works" && isSet(name, settings) && of.some((rule) => fits(name, rule)),
     );
     return names.length === 0 ? [] : [`${names.map(({ name }) => name).join(", ")}: no effect, because ${because}`];
   });
 }
 
-function rulesFor({ broadcast, rpc, metrics, server, auth, streams }: Config): readonly Rule[] {
+/** A printed file holds every default, and a preset more than it needs. */
+function isSet(name: string, settings: Settings): boolean {
+  const source = settings.source(name);
+  return source === "file" ? settings.isChanged(name) : source === "environment" || source === "flag";
+}
+
+function rulesFor(config: Config): readonly Rule[] {
+  return [...rulesForMedia(config), ...rulesForEmbeddedNats(config), ...rulesForParts(config)];
+}
+
+/** Where publications come from, are kept, and go. */
+function rulesForMedia(config: Config): readonly Rule[] {
+  const { api, broadcast, broker, pubsub } = config;
+  const withoutAdapter = (adapter: Config["broadcast"]["adapters"][number], ...of: readonly string[]): Rule => ({
+    of,
+    isIdle: !broadcast.adapters.includes(adapter),
+    because: `broadcast_adapter has no ${adapter}`,
+  });
+  const reaches = (medium: "redis" | "nats"): boolean => pubsub.adapter === medium || broker.adapter === medium;
   return [
-    { of: ["redis_*"], isIdle: !broadcast.adapters.includes("redis"), because: "broadcast_adapter has no redis" },
+    withoutAdapter("http", "http_broadcast_port", "http_broadcast_path", "http_broadcast_cors", "broadcast_key"),
+    withoutAdapter("redis", "redis_channel"),
+    withoutAdapter("redisx", "redisx_*"),
+    withoutAdapter("nats", "nats_channel"),
     {
-      of: ["http_broadcast_*", "broadcast_key"],
-      isIdle: !broadcast.adapters.includes("http"),
-      because: "broadcast_adapter has no http",
+      of: ["redis_url", "redis_sentinel*", "redis_tls_*"],
+      isIdle: !usesRedis(config),
+      because: "nothing uses Redis (broadcast_adapter, broker, pubsub)",
     },
+    {
+      of: ["nats_servers", "nats_dont_randomize_servers", "embed_nats"],
+      isIdle: !usesNats(config),
+      because: "nothing uses NATS (broadcast_adapter, broker, pubsub)",
+    },
+    { of: ["redis_prefix"], isIdle: !reaches("redis"), because: "neither pubsub nor broker is redis" },
+    { of: ["nats_prefix"], isIdle: !reaches("nats"), because: "neither pubsub nor broker is nats" },
+    { of: ["redis_pubsub.channel"], isIdle: pubsub.adapter !== "redis", because: "pubsub is not redis" },
+    { of: ["nats_pubsub.channel"], isIdle: pubsub.adapter !== "nats", because: "pubsub is not nats" },
+    {
+      of: ["history_*", "sessions_ttl", "presence_ttl", "broker.streams", "streams_presence"],
+      isIdle: broker.adapter === "none",
+      because: "there is no broker",
+    },
+    {
+      of: ["disconnect_grace"],
+      isIdle: broker.adapter === "none" || broker.sessionsTtlMs === 0,
+      because: "no session can be restored (broker, sessions_ttl)",
+    },
+    { of: ["api_*", "api.*"], isIdle: api === undefined, because: "there is no API (api_port, api_secret, secret)" },
+    { of: ["api.cors_hosts"], isIdle: api !== undefined && api.corsOrigins === undefined, because: "api.cors_headers is off" },
+  ];
+}
+
+function rulesForEmbeddedNats({ embeddedNats }: Config): readonly Rule[] {
+  if (embeddedNats === undefined) return [{ of: ["enats_*", "embedded_nats.*"], isIdle: true, because: "embed_nats is off" }];
+  const { cluster, gateway, jetStream } = embeddedNats;
+  return [
+    { of: ["enats_cluster_routes"], isIdle: cluster === undefined, because: "enats_cluster names no address for a cluster" },
+    { of: ["enats_gateway_advertise", "enats_gateways"], isIdle: gateway === undefined, because: "enats_gateway names no address" },
+    {
+      of: ["enats_store_dir", "embedded_nats.jetstream_ready_timeout"],
+      isIdle: jetStream === undefined,
+      because: "JetStream is off (broker=nats, embedded_nats.jetstream)",
+    },
+  ];
+}
+
+function rulesForParts({ rpc, metrics, server, auth, streams }: Config): readonly Rule[] {
+  return [
     { of: ["broadcast_key"], isIdle: server.isPublic, because: "public takes every key out of use" },
     {
       of: ["rpc_*", "http_rpc_*", "headers", "proxy-cookies", "disconnect_*", "fly_rpc_app_name"],

@@ -1,6 +1,7 @@
 import { shownValue } from "./check-values.ts";
 import { dangersIn, type Danger } from "./check-dangers.ts";
 import { idleIn } from "./check-idle.ts";
+import { shortfallsOf } from "./advice.ts";
 import type { Config } from "./config.ts";
 import { deriveConfig } from "./derive.ts";
 import type { Fail } from "./faults.ts";
@@ -57,6 +58,7 @@ export function checkConfig(from: LoadOptions): { readonly report: ConfigReport;
   const derived = deriveDespiteFaults(read, from, fail);
   for (const sentence of [...derived.warnings, ...presets.warnings]) warn(sentence);
   const { config } = derived;
+  for (const sentence of config === undefined ? [] : shortfallsOf(config)) warn(sentence);
 
   const isDeprecation = (sentence: string): boolean => sentence.includes(" is deprecated: ");
   const unsafe = config === undefined ? [] : dangersIn(config, { settings, flags, env: from.env });

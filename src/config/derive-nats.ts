@@ -4,13 +4,16 @@ import type { Config, EmbeddedNats } from "./config.ts";
 import type { DeriveOptions } from "./derive.ts";
 import { pubsubAdapter } from "./derive-broker.ts";
 import type { Settings } from "./layers.ts";
+import { isSameValue } from "./option.ts";
 
 /** @throws {CableError} `config.invalid_value`; not when nothing uses NATS. */
 export function deriveNats({ settings }: DeriveOptions, embedded: EmbeddedNats | undefined): Config["nats"] {
   const isRequired =
     pubsubAdapter(settings) === "nats" || settings.text("broker") === "nats" || settings.list("broadcast_adapter").includes("nats");
-  const isOwn = embedded !== undefined && !settings.isChanged("nats_servers");
-  const servers = isOwn ? [addressOf(embedded)] : settings.list("nats_servers");
+  // AnyCable prints the address of the embedded server as that of the servers.
+  const given = settings.list("nats_servers");
+  const isOwn = embedded !== undefined && (!settings.isChanged("nats_servers") || isSameValue(given, [settings.text("enats_addr")]));
+  const servers = isOwn ? [addressOf(embedded)] : given;
   if (isRequired) {
     const { origin } = settings.get("nats_servers");
     if (servers.length === 0) throw new CableError("config.invalid_value", `${origin} names no server`);
@@ -42,6 +45,7 @@ export function deriveEmbeddedNats({ settings, findProgram }: DeriveOptions): Em
       `${settings.get("enats_cluster_name").origin} can't be empty: members of a cluster know each other by it`,
     );
   }
+  refuseSharedPorts(settings);
   return {
     binary: program(settings, findProgram),
     serverName: settings.text("enats_server_name") || undefined,
@@ -68,6 +72,27 @@ export function deriveEmbeddedNats({ settings, findProgram }: DeriveOptions): Em
     isDebug: settings.flag("enats_debug"),
     isTrace: settings.flag("enats_trace"),
   };
+}
+
+/** Two listeners can't share a port, unless each has an address of its own. */
+function refuseSharedPorts(settings: Settings): void {
+  const taken: { readonly option: string; readonly host: string; readonly port: number }[] = [];
+  for (const option of ["enats_addr", "enats_cluster", "enats_gateway"]) {
+    const address = addressIn(settings, option);
+    if (address === undefined) continue;
+    const isEvery = (host: string): boolean => host === "0.0.0.0" || host === "::";
+    const other = taken.find(
+      ({ host, port }) => port === address.port && (host === address.host || isEvery(host) || isEvery(address.host)),
+    );
+    if (other !== undefined) {
+      const [one, two] = [settings.get(option).origin, settings.get(other.option).origin];
+      throw new CableError(
+        "config.invalid_value",
+        `${one} and ${other.option} (${two}) are both port ${address.port}: the embedded server needs one for each`,
+      );
+    }
+    taken.push({ option, ...address });
+  }
 }
 
 function program(settings: Settings, findProgram: DeriveOptions["findProgram"]): string {

@@ -90,7 +90,7 @@ export function readSettings(
   const given = [file === undefined ? new Map() : readConfigText(file.text, file.path, fail), readEnvironment(from.env, warn, fail), flags];
   // Which presets apply, and what they say, follows from what was given.
   const own = new Settings(given, () => {}, fail);
-  const presets = attempt(() => presetsFor(own, from.env), fail) ?? { names: [], layer: new Map(), warnings: [], notes: [] };
+  const presets = attempt(() => presetsFor(own, from), fail) ?? { names: [], layer: new Map(), warnings: [], notes: [] };
   const layers = [presets.layer, ...given];
   return { settings: new Settings(layers, warn, () => {}), presets, layers, configPath: file?.path };
 }

@@ -66,7 +66,7 @@ describe("ropeway config check", () => {
   it("tells everything that keeps the server from starting, not the first alone", async () => {
     await inFolder(async (folder) => {
       await writeFile(join(folder, "anycable.toml"), 'nonsense = 1\n[server]\nhost = 5\nmax_conn = "x"\n[redis]\nurl = "::"\n');
-      const env = { ANYCABLE_PING_INTERVAL: "soon", ANYCABLE_BROKER: "memory" };
+      const env = { ANYCABLE_PING_INTERVAL: "soon", ANYCABLE_PUSHER_APP_ID: "1" };
       const flags = ["--port=abc", "--bogus", "stray", "--ssl_cert=/x", "--sse", "--rpc_host=:::", "--enforce_jwt", "--log_level"];
       const { code, stdout } = await check(["--json", ...flags], { env, cwd: folder });
       expect(code).toBe(1);
@@ -80,7 +80,7 @@ describe("ropeway config check", () => {
         /^server\.host in .* is 5/,
         /^server\.max_conn in .* is "x"/,
         /^ANYCABLE_PING_INTERVAL is "soon"/,
-        /^ANYCABLE_BROKER=memory asks for the broker/,
+        /^ANYCABLE_PUSHER_APP_ID=1 asks for the Pusher protocol/,
         /^--sse asks for server-sent events/,
         /^--ssl_cert is set without ssl_key/,
         /^redis\.url in .* is no URL/,

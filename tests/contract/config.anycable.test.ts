@@ -78,6 +78,36 @@ describe("what AnyCable's --print-config says", () => {
     ]);
   });
 
+  it("loads with NATS inside, broker and API", () => {
+    const { config, warnings, notes } = loadToml(printed("anycable-nats"));
+    expect(config).toMatchObject({
+      broadcast: { adapters: ["http", "redisx", "nats"], redisx: { stream: "s1", group: "g1", readBlockMs: 2000 }, natsChannel: "nc" },
+      api: { listen: { host: "localhost", port: 9003 }, path: "/v1", key: "ak", corsOrigins: undefined },
+      pubsub: { adapter: "nats", redisChannel: "__anycable_internal__", natsChannel: "__anycable_internal__" },
+      broker: { adapter: "nats", historyLimit: 50, historyTtlMs: 300_000, sessionsTtlMs: 300_000, presenceTtlMs: 15_000 },
+      nats: { servers: ["nats://127.0.0.1:4242"], randomizeServers: false, isRequired: true },
+      embeddedNats: {
+        serverName: "n1",
+        listen: { host: "0.0.0.0", port: 4242 },
+        cluster: { name: "c1", listen: { host: "0.0.0.0", port: 5222 }, routes: ["nats://a:5222", "nats://b:5222"] },
+        gateway: {
+          listen: { host: "0.0.0.0", port: 7222 },
+          advertise: "h:7222",
+          remotes: [
+            { name: "x", urls: ["nats://x1:7222", "nats://x2:7222"] },
+            { name: "y", urls: ["nats://y:7222"] },
+          ],
+        },
+        jetStream: { storeDir: "/data", readyTimeoutMs: 30_000 },
+        maxPayloadBytes: 2048,
+        isDebug: true,
+        isTrace: true,
+      },
+    });
+    expect(warnings).toEqual([expect.stringMatching(/^What comes by nats \(broadcast_adapter\)/u)]);
+    expect(notes).toEqual([]);
+  });
+
   it("is no reason to refuse the secret that AnyCable copies into parts that are not built", () => {
     const { config, notes } = loadToml(
       'secret = "qwerty"\n[jwt]\nsecret = "qwerty"\n[streams]\nsecret = "qwerty"\n[pusher]\nsecret = "qwerty"\n',

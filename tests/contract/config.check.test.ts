@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { checkConfig, type ConfigReport } from "../../src/config/check.ts";
 
@@ -16,6 +17,13 @@ describe("a check of the configuration", () => {
     ["rpc_tls_verify", ["--rpc_enable_tls", "--rpc_tls_verify=false"], {}],
     ["redis_tls_verify", [], { REDIS_URL: "rediss://cache" }],
     ["redis_tls_verify", ["--redis_tls_verify=false"], { REDIS_URL: "rediss://cache" }],
+    ["redis_tls_verify", ["--broker=redis", "--broadcast_adapter=http", "--pubsub=none"], { REDIS_URL: "rediss://cache" }],
+    ["redis_prefix", ["--broadcast_adapter=http"], { REDIS_URL: "redis://cache/2" }],
+    ["api_secret", ["--host=0.0.0.0", "--broadcast_adapter=redis", "--api_port=9003"], {}],
+    ["api_secret", [], { ANYCABLE_API_SECRET: "short" }],
+    ["enats_addr", ["--embed_nats", "--enats_addr=nats://0.0.0.0:4222"], {}],
+    ["enats_cluster", ["--embed_nats", "--enats_cluster=nats://[::]:5222"], {}],
+    ["enats_gateway", ["--embed_nats", "--enats_gateway=nats://203.0.113.1:7222"], {}],
     ["allowed_origins", ["--trusted_proxies=private"], {}],
     ["allowed_origins", ["--allowed_origins=*"], {}],
     ["trusted_proxies", ["--trusted_proxies=0.0.0.0/0", "--allowed_origins=a.io"], {}],
@@ -41,6 +49,12 @@ describe("a check of the configuration", () => {
     [["--redis_tls_verify"], { REDIS_URL: `rediss://:${secret}@cache` }],
     [["--redis_url=redis://cache:6379", "--rpc_host=rpc:50051", "--secret=none"], {}],
     [["--trusted_proxies=private", "--allowed_origins=*.example.io"], {}],
+    [["--host=0.0.0.0", "--api_port=9003"], { ANYCABLE_SECRET: secret }],
+    [["--api_port=9003"], {}],
+    [["--embed_nats", "--enats_cluster=nats://127.0.0.1:5222"], {}],
+    [["--broadcast_adapter=redis"], { FLY_APP_NAME: "a", FLY_ALLOC_ID: "b", FLY_REGION: "c" }],
+    [["--broadcast_adapter=http"], { REDIS_URL: "redis://cache/2", ROPEWAY_REDIS_PREFIX: "app1:" }],
+    [["--broadcast_adapter=http", "--pubsub=none", "--broker=redis"], { REDIS_URL: "redis://cache/2" }],
   ])("finds nothing unsafe in %j %j", (flags, env) => {
     expect(report(flags, env as Readonly<Record<string, string>>).unsafe).toEqual([]);
   });
@@ -54,6 +68,73 @@ describe("a check of the configuration", () => {
     ]);
   });
 
+  it("calls an API unsafe that pages of any site may call", () => {
+    const readFile = (): string => "[api]\ncors_headers = true\n";
+    const { unsafe } = checkConfig({
+      argv: ["--config-path=x"],
+      env: { ANYCABLE_SECRET: secret },
+      cwd: "/",
+      readFile,
+      findProgram: () => undefined,
+    }).report;
+    expect(unsafe.map(({ option }) => option)).toEqual(["api.cors_headers"]);
+  });
+
+  const fly = { FLY_APP_NAME: "a", FLY_ALLOC_ID: "b", FLY_REGION: "c" };
+
+  it.each<[readonly string[], Readonly<Record<string, string>>, readonly string[]]>([
+    [["--pubsub=none", "--broadcast_adapter=http"], { REDIS_URL: "redis://cache" }, ["redis_url: no effect, because nothing uses Redis"]],
+    [["--redisx_group=g", "--nats_channel=c"], {}, ["redisx_group: no effect, because broadcast_adapter has no redisx", "nats_channel: "]],
+    [["--nats_servers=a", "--embed_nats", "--pubsub=none"], {}, ["nats_servers, embed_nats: no effect, because nothing uses NATS"]],
+    [[], { ROPEWAY_REDIS_PREFIX: "a", ROPEWAY_NATS_PREFIX: "b" }, ["redis_prefix: no effect", "nats_prefix: no effect"]],
+    [
+      ["--history_ttl=5", "--sessions_ttl=5", "--presence_ttl=5"],
+      {},
+      ["history_ttl, sessions_ttl, presence_ttl: no effect, because there is no broker"],
+    ],
+    [
+      ["--broker=memory", "--sessions_ttl=0", "--disconnect_grace=5"],
+      {},
+      ["disconnect_grace: no effect, because no session can be restored"],
+    ],
+    [["--api_path=/v1"], {}, ["api_path: no effect, because there is no API"]],
+    [["--enats_debug", "--enats_store_dir=/d"], {}, ["enats_store_dir, enats_debug: no effect, because embed_nats is off"]],
+    [
+      ["--embed_nats", "--enats_cluster_routes=nats://a:5222", "--enats_gateways=x:nats://x:7222", "--enats_store_dir=/d"],
+      {},
+      [
+        "enats_cluster_routes: no effect, because enats_cluster",
+        "enats_gateways: no effect, because enats_gateway",
+        "enats_store_dir: no effect, because JetStream is off",
+      ],
+    ],
+    [["--broker=nats", "--embed_nats", "--enats_store_dir=/d"], fly, []],
+  ])("finds idle in %j %j", (flags, env, expected) => {
+    const { idle, problems } = report(flags, env);
+    expect(problems).toEqual([]);
+    expect(idle).toEqual(expected.map((start) => expect.stringMatching(`^${start.replaceAll(/[()]/gu, ".")}`)));
+  });
+
+  it("does not call what AnyCable printed idle, where it is the default", () => {
+    const text = readFileSync(new URL("../fixtures/config/anycable-default.toml", import.meta.url), "utf8");
+    const { idle } = checkConfig({ argv: [], env: {}, cwd: "/", readFile: () => text, findProgram: () => undefined }).report;
+    // It prints the main port for that of the metrics.
+    expect(idle).toEqual([expect.stringMatching(/^metrics_port: /u)]);
+  });
+
+  it("tells parts that lose something together, and a program that is missing", () => {
+    expect(report(["--broker=memory", "--pubsub=nats"]).warnings).toEqual([expect.stringContaining("broker=memory with pubsub=nats")]);
+    expect(report(["--api_port=8080"]).warnings).toEqual([expect.stringContaining("asks for the API, which is off")]);
+    const { report: missing } = checkConfig({
+      argv: ["--embed_nats", "--enats_cluster=x"],
+      env: {},
+      cwd: "/",
+      readFile: () => undefined,
+      findProgram: () => undefined,
+    });
+    expect(missing.problems.map(({ code }) => code).toSorted()).toEqual(["config.invalid_value", "config.missing_program"]);
+  });
+
   it("never tells a secret, however odd", () => {
     const odd = "s3cr3t";
     const secrets = {
@@ -63,6 +144,8 @@ describe("a check of the configuration", () => {
       ROPEWAY_STREAMS_PREVIOUS_SECRETS: `${odd}\n${odd}2`,
       ANYCABLE_HTTP_RPC_SECRET: odd,
       ANYCABLE_REDIS_SENTINELS: `:${odd}@a:26379,:${odd}@b:26379`,
+      ANYCABLE_API_SECRET: odd,
+      ANYCABLE_PUBSUB: "nats",
       ANYCABLE_NATS_SERVERS: `nats://u:${odd}@a:4222`,
     };
     const addresses = [

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { options } from "../../src/config/schema.ts";
 import { load, loadToml, type Loaded } from "../fixtures/config/load.ts";
 
 const fly = { FLY_APP_NAME: "ws", FLY_ALLOC_ID: "1d8", FLY_REGION: "ams" };
@@ -6,8 +7,8 @@ const heroku = { HEROKU_APP_ID: "9daa", HEROKU_DYNO_ID: "a1b2", PORT: "31337" };
 
 /** Options with a value that a preset gave. */
 function preset({ settings }: Loaded): Readonly<Record<string, unknown>> {
-  const names = ["host", "port", "rpc_host", "broadcast_adapter", "http_broadcast_port", "redis_url"];
-  return Object.fromEntries(names.filter((name) => settings.source(name) === "preset").map((name) => [name, settings.value(name)]));
+  const given = options.filter(({ name }) => settings.source(name) === "preset");
+  return Object.fromEntries(given.map(({ name }) => [name, settings.value(name)]));
 }
 
 describe("on Heroku", () => {
@@ -36,20 +37,70 @@ describe("on Heroku", () => {
 });
 
 describe("on Fly", () => {
-  it("without Redis publications come over HTTP alone, and a warning says what is missing", () => {
+  it("without Redis machines reach each other by a NATS of their own", () => {
     const loaded = load({ env: fly });
+    expect(preset(loaded)).toEqual({
+      host: "0.0.0.0",
+      broadcast_adapter: ["http", "nats"],
+      pubsub: "nats",
+      embed_nats: true,
+      enats_server_name: "fly-ams-1d8",
+      enats_addr: "nats://0.0.0.0:4222",
+      enats_cluster: "nats://0.0.0.0:5222",
+      enats_cluster_name: "ws-ams-cluster",
+      enats_cluster_routes: ["nats://ams.ws.internal:5222"],
+      enats_gateway_advertise: "ams.ws.internal:7222",
+    });
+    expect(loaded.config).toMatchObject({
+      rpc: { host: "localhost:50051" },
+      nats: { servers: ["nats://127.0.0.1:4222"], isRequired: true },
+      embeddedNats: { gateway: undefined, jetStream: undefined },
+      redis: { isRequired: false },
+    });
+    expect(loaded.warnings).toEqual([]);
+  });
+
+  it("without Redis and without a program to embed, publications come over HTTP alone, and a warning says what is missing", () => {
+    const without = { ...fly, ROPEWAY_ENATS_BINARY: "not-there" };
+    const loaded = load({ env: without });
     expect(preset(loaded)).toEqual({ host: "0.0.0.0", broadcast_adapter: ["http"] });
-    expect(loaded.config.broadcast.adapters).toEqual(["http"]);
-    expect(loaded.config.rpc.host).toBe("localhost:50051");
-    expect(loaded.warnings).toEqual([expect.stringMatching(/over HTTP alone.*embedded NATS is not built yet: set REDIS_URL/u)]);
+    expect(loaded.config).toMatchObject({ pubsub: { adapter: "local" }, embeddedNats: undefined });
+    expect(loaded.warnings).toEqual([
+      expect.stringMatching(/^On Fly without Redis and NATS.*no not-there to embed.*put nats-server into/u),
+    ]);
+    expect(load({ env: { ...fly, ANYCABLE_EMBED_NATS: "false" } }).warnings).toEqual([expect.stringContaining("(embed_nats is off)")]);
+    expect(load({ env: { ...without, ANYCABLE_BROADCAST_ADAPTER: "http" } }).warnings).toEqual([]);
+    // Who asks for it must get it.
+    expect(() => load({ env: { ...without, ANYCABLE_EMBED_NATS: "true" } })).toThrow("ANYCABLE_EMBED_NATS asks for a NATS server");
+  });
+
+  it("a NATS elsewhere is used as it is", () => {
+    const loaded = load({ env: { ...fly, ANYCABLE_NATS_SERVERS: "nats://hub.internal:4222" } });
+    expect(preset(loaded)).toEqual({ host: "0.0.0.0", broadcast_adapter: ["http", "nats"], pubsub: "nats" });
+    expect(loaded.config).toMatchObject({ embeddedNats: undefined, nats: { servers: ["nats://hub.internal:4222"] } });
+  });
+
+  it("what is asked for counts, and gets the names of the region", () => {
+    const both = load({ env: { ...fly, ANYCABLE_EMBED_NATS: "true", ANYCABLE_PUBSUB: "nats", ANYCABLE_ENATS_SERVER_NAME: "mine" } });
+    expect(both.config).toMatchObject({
+      broadcast: { adapters: ["http"] },
+      embeddedNats: {
+        serverName: "mine",
+        listen: { port: 4222 },
+        cluster: { name: "ws-ams-cluster", routes: ["nats://ams.ws.internal:5222"] },
+      },
+    });
+    const beside = load({ env: { ...fly, ANYCABLE_EMBED_NATS: "true", REDIS_URL: "redis://cache" } });
+    expect(beside.config).toMatchObject({ pubsub: { adapter: "redis" }, embeddedNats: { cluster: { name: "ws-ams-cluster" } } });
+    expect(preset(load({ env: { ...fly, ANYCABLE_PUBSUB: "none" } }))).toEqual({ host: "0.0.0.0", broadcast_adapter: ["http"] });
   });
 
   it("with Redis both come", () => {
     for (const env of [{ REDIS_URL: "redis://cache" }, { ANYCABLE_REDIS_SENTINELS: "a:26379" }]) {
       const loaded = load({ env: { ...fly, ...env } });
       expect(loaded.config.broadcast.adapters).toEqual(["http", "redis"]);
-      expect(loaded.config.redis.isRequired).toBe(true);
-      expect(loaded.warnings.join()).not.toContain("NATS");
+      expect(loaded.config).toMatchObject({ redis: { isRequired: true }, pubsub: { adapter: "redis" }, embeddedNats: undefined });
+      expect(loaded.warnings).toEqual([]);
     }
   });
 
@@ -109,5 +160,35 @@ describe("a preset", () => {
   it("that was named and lacks what it works with stops the start", () => {
     expect(() => load({ argv: ["--presets=fly"] })).toThrow("--presets asks for fly, which needs FLY_REGION: it is not set");
     expect(() => load({ env: { FLY_REGION: "ams", ANYCABLE_PRESETS: "fly" } })).toThrow(/^ANYCABLE_PRESETS asks for fly.*FLY_APP_NAME/u);
+  });
+});
+
+describe("the preset broker", () => {
+  it("keeps history in memory, and takes what keeps it", () => {
+    const alone = load({ argv: ["--presets=broker"] });
+    expect(preset(alone)).toEqual({ broker: "memory", broadcast_adapter: ["http"] });
+    expect(alone).toMatchObject({ warnings: [], notes: ["Loaded presets: broker"], config: { pubsub: { adapter: "local" } } });
+    const withRedis = load({ argv: ["--presets=broker"], env: { REDIS_URL: "redis://cache" } });
+    expect(preset(withRedis)).toEqual({ broker: "memory", broadcast_adapter: ["http", "redisx", "redis"] });
+    expect(withRedis.config.pubsub.adapter).toBe("redis");
+  });
+
+  it("keeps it in the embedded NATS where there is one", () => {
+    const loaded = load({ argv: ["--presets=broker", "--embed_nats"] });
+    expect(preset(loaded)).toEqual({ broker: "nats", broadcast_adapter: ["http", "nats"], pubsub: "nats" });
+    expect(loaded.config.embeddedNats?.jetStream).toBeDefined();
+    const onFly = load({ env: { ...fly, ANYCABLE_PRESETS: "fly,broker" } });
+    expect(onFly.config).toMatchObject({
+      broker: { adapter: "nats" },
+      pubsub: { adapter: "nats" },
+      broadcast: { adapters: ["http", "nats"] },
+      embeddedNats: { jetStream: {}, serverName: "fly-ams-1d8" },
+    });
+    expect(onFly.notes).toEqual(["Loaded presets: fly, broker"]);
+  });
+
+  it("is weaker than whatever is set", () => {
+    const { config } = load({ argv: ["--presets=broker", "--broker=redis", "--broadcast_adapter=redisx", "--pubsub=nats"] });
+    expect(config).toMatchObject({ broker: { adapter: "redis" }, broadcast: { adapters: ["redisx"] }, pubsub: { adapter: "nats" } });
   });
 });

@@ -77,7 +77,7 @@ describe("--print-config", () => {
   });
 
   it("comes back from what AnyCable printed", () => {
-    for (const name of ["anycable-default", "anycable-many"]) {
+    for (const name of ["anycable-default", "anycable-many", "anycable-nats"]) {
       const text = readFileSync(new URL(`../fixtures/config/${name}.toml`, import.meta.url), "utf8");
       expectToComeBack({ files: { "/app/ropeway.toml": text } });
     }

@@ -73,10 +73,13 @@ describe.each(cases.filter(({ expected }) => expected.start !== undefined))("$na
     const port = await freePort();
     const publishPort = await freePort();
     const file = Object.keys(files!).length === 0 ? [] : [`--config-path=${join(folder, name, "anycable.toml")}`];
-    const { listen, key } = load({ argv, env, files: files! }).config.broadcast.http;
+    const { broadcast, embeddedNats } = load({ argv, env, files: files! }).config;
+    const { listen, key } = broadcast.http;
     const ownPublishPort = listen === "main" ? port : publishPort;
     // Address and ports are ours: tests of several checkouts run side by side on one machine.
     const own = ["--host=127.0.0.1", `--port=${port}`, `--http_broadcast_port=${ownPublishPort}`, "--log_format=json"];
+    if (embeddedNats) own.push(`--enats_addr=nats://127.0.0.1:${await freePort()}`);
+    if (embeddedNats?.cluster) own.push(`--enats_cluster=nats://127.0.0.1:${await freePort()}`);
     const ropeway = new Ropeway([...file, ...argv, ...own], env);
     onTestFinished(async () => void (await ropeway.stop()));
     await ropeway.logged(/^Handle WebSocket connections at/);

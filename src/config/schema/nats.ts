@@ -1,5 +1,5 @@
 import { natsPrefix, printable } from "../checks.ts";
-import { largestBytes, longestSeconds, type OptionGroup } from "../option.ts";
+import { longestSeconds, type OptionGroup } from "../option.ts";
 
 export const natsOptions: OptionGroup = {
   title: "NATS",
@@ -171,11 +171,11 @@ export const embeddedNatsOptions: OptionGroup = {
       toml: "embedded_nats.max_payload",
       type: "integer",
       default: 0,
-      max: largestBytes,
+      max: 64 * 1024 * 1024,
       unit: "bytes",
       class: "works",
       text: "Largest message; 0 is 1 MiB.",
-      advice: "NATS advises against more than 8 MiB, and refuses more than 64.",
+      advice: "NATS itself advises against more than 8 MiB.",
     },
     {
       name: "embedded_nats.jetstream",

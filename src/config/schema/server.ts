@@ -194,7 +194,7 @@ export const serverOptions: OptionGroup = {
       class: "works",
       text: "Defaults for a host: auto finds out fly and heroku by itself, none is none.",
       advice:
-        "Whatever is set counts more than a preset. `heroku`: `host`. `fly`: `host`, `rpc_host` with ANYCABLE_FLY_RPC_APP_NAME, and without Redis `broadcast_adapter=http`; its NATS is not built yet. Publications over HTTP come to the main port when a key protects them, with or without preset.",
+        "Whatever is set counts more than a preset. `heroku`: `host`. `fly`: `host`, `rpc_host` with ANYCABLE_FLY_RPC_APP_NAME, and without Redis `embed_nats` with the names and addresses of the region, `pubsub=nats` and `broadcast_adapter=http,nats`, if there is a nats-server to embed. `broker`: `broker=memory`, or `nats` with `embed_nats`, and the broadcast adapters that fit. Publications over HTTP come to the main port when a key protects them, with or without preset.",
     },
   ],
 };
