@@ -10,6 +10,7 @@ import { Run } from "./run.ts";
 export class Flusher {
   #emptyRun: Run | undefined;
   #isAwake = false;
+  #turn = 0;
   #dirty: Outbox[] = [];
   /** When the publications of this turn arrived, for the latency histogram: observed once each, after the last write. */
   #arrivals: number[] = [];
@@ -28,6 +29,12 @@ export class Flusher {
   get emptyRun(): Run {
     this.#wake();
     return (this.#emptyRun ??= Run.empty());
+  }
+
+  /** Changes at the end of each turn that somebody asks in, before anything is written there. */
+  get turn(): number {
+    this.#wake();
+    return this.#turn;
   }
 
   /** `outbox` has something to write at the end of this turn. An outbox asks once per turn. */
@@ -51,6 +58,7 @@ export class Flusher {
     const dirty = this.#dirty;
     this.#dirty = [];
     this.#isAwake = false;
+    this.#turn++;
     this.#emptyRun = undefined;
     for (const outbox of dirty) outbox.flush();
     if (this.#arrivals.length === 0) return;

@@ -24,6 +24,10 @@ export class Outbox {
   #run: Run | undefined;
   #isMarked = false;
   #isStalled = false;
+  /** The turn in which the unfinished write began. */
+  #stalledTurn = 0;
+  /** Bytes that came in that turn. */
+  #excusedBytes = 0;
 
   constructor(connection: Connection, flusher: Flusher, metrics: Metrics, owner: OutboxOwner) {
     this.#connection = connection;
@@ -32,9 +36,12 @@ export class Outbox {
     this.#owner = owner;
   }
 
-  /** Bytes that came while the last write was unfinished. */
+  /**
+   * Bytes that came while the last write was unfinished, those apart that came in the very turn in which it began: the network reports
+   * back between turns only, under TLS always, so a burst within one says nothing of whoever reads.
+   */
   get waitingBytes(): number {
-    return this.#run === undefined ? 0 : this.#run.bytes;
+    return this.#run === undefined ? 0 : this.#run.bytes - this.#excusedBytes;
   }
 
   /** Whether the network has not taken the last write yet. */
@@ -46,7 +53,10 @@ export class Outbox {
   push(frame: Frame): void {
     const run = (this.#run ?? this.#flusher.emptyRun).next(frame);
     this.#run = run;
-    if (this.#isStalled) return;
+    if (this.#isStalled) {
+      if (this.#flusher.turn === this.#stalledTurn) this.#excusedBytes = run.bytes;
+      return;
+    }
     if (run.bytes >= FLUSH_AT_BYTES) {
       this.flush();
     } else if (!this.#isMarked) {
@@ -65,12 +75,14 @@ export class Outbox {
     this.#metrics.counters.data_sent_total += run.payloadBytes;
     if (this.#connection.write(run.chunks())) return;
     this.#isStalled = true;
+    this.#stalledTurn = this.#flusher.turn;
     this.#owner.stalled();
   }
 
   /** The network has taken the last write. */
   drained(): void {
     this.#isStalled = false;
+    this.#excusedBytes = 0;
     this.flush();
   }
 
@@ -78,5 +90,6 @@ export class Outbox {
   clear(): void {
     if (this.#run !== undefined) this.#metrics.counters.failed_server_msg_total += this.#run.messages;
     this.#run = undefined;
+    this.#excusedBytes = 0;
   }
 }

@@ -61,13 +61,14 @@ describe("with a certificate", () => {
 
   const connect = (): Promise<CableClient> => CableClient.connect(`wss://127.0.0.1:${ropeway.port}/cable`, { ca });
 
-  const publish = (stream: string, data: unknown): Promise<{ readonly status: number }> =>
+  const post = (body: unknown): Promise<{ readonly status: number }> =>
     httpsRequest(`https://127.0.0.1:${ports.broadcasts}/_broadcast`, {
       ca,
       method: "POST",
       headers: { authorization: "Bearer test-broadcast-key" },
-      body: JSON.stringify({ stream, data: JSON.stringify(data) }),
+      body: JSON.stringify(body),
     });
+  const publish = (stream: string, data: unknown): Promise<{ readonly status: number }> => post({ stream, data: JSON.stringify(data) });
 
   it("says where to connect", () => {
     expect(ropeway.log.map(({ msg }) => msg)).toContain(`Handle WebSocket connections at https://localhost:${ropeway.port}/cable`);
@@ -83,6 +84,18 @@ describe("with a certificate", () => {
     expect(await httpsRequest(`https://127.0.0.1:${ropeway.port}/health`, { ca })).toMatchObject({ status: 200 });
     const metrics = await httpsRequest(`https://127.0.0.1:${ports.metrics}/metrics`, { ca });
     expect(metrics.text).toMatch(/^anycable_go_server_msg_total(?:\{\})? \d/m);
+  });
+
+  it("calls nobody slow because much came at once", async () => {
+    const client = await connect();
+    await client.subscribe(publicStream("burst"));
+    // Several times ws_max_pending_size, in one turn of the event loop.
+    const texts = Array.from({ length: 50 }, (_, at) => `${at} ${"x".repeat(100_000)}`);
+    for (let round = 0; round < 3; round++) {
+      expect(await post(texts.map((text) => ({ stream: "burst", data: JSON.stringify(text) })))).toMatchObject({ status: 201 });
+      expect((await client.sync()).map(({ message }) => message)).toEqual(texts);
+    }
+    await client.close();
   });
 
   it("serves nobody in plain text, on any port", async () => {

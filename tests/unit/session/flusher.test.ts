@@ -45,6 +45,47 @@ describe("a turn", () => {
     expect(flusher.emptyRun).not.toBe(before);
   });
 
+  it("is not held against a network that could not report back in it; the next one is", async () => {
+    const flusher = new Flusher(new FakeClock(), createMetrics());
+    const { outbox, written } = outboxOn(flusher, { takes: false });
+    // Past what is written before the end of the turn, so the network is busy from here on.
+    outbox.push(frame("x".repeat(300_000)));
+    expect(written).toHaveLength(1);
+    outbox.push(frame("burst"));
+    outbox.push(frame("burst"));
+    expect(outbox.waitingBytes).toBe(0);
+    await turn();
+    expect(outbox.waitingBytes).toBe(0);
+    outbox.push(frame("later"));
+    expect(outbox.waitingBytes).toBe(7);
+    await turn();
+    outbox.push(frame("still later"));
+    expect(outbox.waitingBytes).toBe(20);
+    // All of it is written in one, and what comes in the same turn is excused again.
+    outbox.drained();
+    outbox.push(frame("more"));
+    expect([written.length, outbox.waitingBytes]).toEqual([2, 0]);
+    await turn();
+    outbox.push(frame("more"));
+    outbox.clear();
+    expect(outbox.waitingBytes).toBe(0);
+    outbox.push(frame("bye"));
+    expect(outbox.waitingBytes).toBe(5);
+  });
+
+  it("is also the one after a write at the end of a turn, whose report comes after it at the earliest", async () => {
+    const flusher = new Flusher(new FakeClock(), createMetrics());
+    const { outbox, written } = outboxOn(flusher, { takes: false });
+    outbox.push(frame("a"));
+    await turn();
+    expect(written).toHaveLength(1);
+    outbox.push(frame("excused"));
+    expect(outbox.waitingBytes).toBe(0);
+    await turn();
+    outbox.push(frame("counted"));
+    expect(outbox.waitingBytes).toBe(9);
+  });
+
   it("writes at its end what came in it, each outbox once", async () => {
     const flusher = new Flusher(new FakeClock(), createMetrics());
     const [one, other] = [outboxOn(flusher, { takes: true }), outboxOn(flusher, { takes: true })];
