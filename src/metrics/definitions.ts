@@ -18,7 +18,7 @@ export const counters = {
   data_sent_total: "Bytes of messages written to clients, framing not included",
   data_rcvd_total: "Bytes of messages received from clients, framing not included",
   rpc_call_total: "RPC calls made, retries not included",
-  rpc_error_total: "RPC calls that broke",
+  rpc_error_total: "RPC calls that broke; an answer with status ERROR did not",
   rpc_retries_total: "RPC attempts made again",
   rpc_timeout_total: "RPC calls that got no answer in time",
   rpc_canceled_total: "RPC calls given up because the client went away",
