@@ -1,22 +1,29 @@
 import { findLocalChannelAmong, type LocalChannel } from "./auth/channels.ts";
 import type { Identity } from "./auth/identity.ts";
 import type { Broadcaster } from "./broadcasters/broadcaster.ts";
+import type { Broker } from "./broker/broker.ts";
 import type { Clock } from "./clock.ts";
 import { closings } from "./close-codes.ts";
 import { connect } from "./commands/connect.ts";
 import type { CommandContext } from "./commands/context.ts";
-import { disconnect, type DisconnectMode } from "./commands/disconnect.ts";
+import { disconnect, type DisconnectMode, type EndingContext } from "./commands/disconnect.ts";
 import { dispatch } from "./commands/dispatch.ts";
+import { announceLeave } from "./commands/presence.ts";
 import { Hub } from "./hub/hub.ts";
 import type { AddressLimits } from "./limits/address-limits.ts";
 import { isUnlimited, Meter, type Rates } from "./limits/meter.ts";
+import { messageOf } from "./errors.ts";
 import type { Service } from "./lifecycle.ts";
 import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import type { Protocol } from "./protocols/protocol.ts";
-import { acceptBroadcasts } from "./publications/publish.ts";
-import type { Pubsub } from "./pubsub/pubsub.ts";
-import type { Controller, DisconnectRequest } from "./rpc/controller.ts";
+import type { Publication, RemoteCommand } from "./publications/publication.ts";
+import { acceptBroadcasts, passOnThrough } from "./publications/publish.ts";
+import type { Pubsub, PubsubSink } from "./pubsub/pubsub.ts";
+import { recovery, type Recovery } from "./recovery/recovery.ts";
+import { signsOfLife } from "./recovery/signs-of-life.ts";
+import type { Controller } from "./rpc/controller.ts";
+import { DisconnectGrace } from "./rpc/disconnect-grace.ts";
 import type { DisconnectQueue } from "./rpc/disconnect-queue.ts";
 import { encodings } from "./session/encoding.ts";
 import { Flusher } from "./session/flusher.ts";
@@ -45,10 +52,16 @@ export interface CableParts {
   /** What of a client's request the application gets to see. */
   readonly clientEnv: (handshake: Handshake) => ClientEnv;
   readonly pubsub: Pubsub;
+  /** Keeps history, sessions and presence. Default: nobody does. */
+  readonly broker?: Broker | undefined;
+  /** Whether anybody may be present in a stream. Default: yes. */
+  readonly allowsPresence?: ((stream: string) => boolean) | undefined;
   readonly broadcasters: readonly Broadcaster[];
   /** Makes the Disconnect calls. */
   readonly disconnects: DisconnectQueue;
   readonly disconnectMode: DisconnectMode;
+  /** How long a client that can be restored has for coming back before the application hears of its end, ms; 0 = none. */
+  readonly disconnectGraceMs: number;
   readonly heartbeat: HeartbeatOptions;
   /** Most subscriptions of one connection. */
   readonly maxSubscriptions: number;
@@ -69,51 +82,95 @@ export interface Cable {
   readonly accept: Accept;
   /** Absent while addresses are not limited. */
   readonly admits: Admits | undefined;
+  /**
+   * Passes a publication on to all nodes, stored first where it is to be kept. @throws {CableError} `publication.unavailable`
+   */
+  readonly publish: (publication: Publication) => Promise<void> | void;
   /** In order of start. */
   readonly services: readonly Service[];
 }
 
 export function createCable(parts: CableParts): Cable {
-  const { clock, logger, metrics, tracing = untraced } = parts;
+  const { clock, logger, metrics, random, broker, tracing = untraced } = parts;
   const pubsub = tracing.pubsub(parts.pubsub);
+  const publish = passOnThrough(pubsub, broker?.history);
   const flusher = new Flusher(clock, metrics);
-  const hub = new Hub(pubsub, flusher, metrics);
-  const delivery = tracing.delivery(hub);
+  const wheel = new TimerWheel(clock);
   const sessions = new Sessions();
   const encodingOf = encodings();
-  const context: CommandContext = {
+  const shared = { clock, logger, metrics, random };
+  const recovering: Recovery | undefined =
+    broker?.history &&
+    recovery({
+      ...shared,
+      history: broker.history,
+      pubsub,
+      deliver: (publication) => delivery.deliver(publication),
+      hub: () => hub,
+      wheel,
+    });
+  const hub = new Hub(recovering?.interest ?? pubsub, flusher, metrics);
+  const delivery = tracing.delivery(hub);
+  const grace = new DisconnectGrace({
+    ...shared,
+    graceMs: parts.disconnectGraceMs,
+    tell: (request) => parts.disconnects.enqueue(request),
+    cameBack: (sid) => broker?.sessions?.wasTaken(sid) ?? false,
+  });
+  const ending: EndingContext = {
     hub,
     logger,
-    metrics,
-    clock,
+    sessions: broker?.sessions,
+    presence: broker?.presence,
+    disconnectMode: parts.disconnectMode,
+    tell: (request) => parts.disconnects.enqueue(request),
+    grace,
+  };
+  const supersedeHere = (sid: string): void => {
+    grace.cancel(sid);
+    sessions.withSid(sid)?.close(closings.superseded);
+  };
+  const context: CommandContext = {
+    ...shared,
+    hub,
     controller: parts.controller,
     identities: parts.identities,
     findLocalChannel: findLocalChannelAmong(parts.localChannels),
-    publish: (publication) => pubsub.publish(publication),
+    publish,
+    recovery: recovering,
+    sessions: broker?.sessions,
+    presence: broker?.presence,
+    allowsPresence: parts.allowsPresence ?? (() => true),
+    supersede(sid) {
+      supersedeHere(sid);
+      tellNodes(pubsub, { command: "supersede", sid }, logger);
+    },
+    ended: (session) => disconnect(ending, session, BROKEN),
     onFailure: tracing.commandFailed,
     maxSubscriptions: parts.maxSubscriptions,
   };
   const openSession = tracing.openSession((session, handshake) => connect(context, session, handshake));
-  const ending = {
-    hub,
-    disconnectMode: parts.disconnectMode,
-    enqueue: (request: DisconnectRequest): void => parts.disconnects.enqueue(request),
+  const sink: PubsubSink = {
+    deliver: (publication) => (recovering ?? delivery).deliver(publication),
+    execute: (command) => (command.command === "supersede" ? supersedeHere(command.sid) : delivery.execute(command)),
+    missed: () => recovering?.missed(),
   };
   const sessionContext: SessionContext = {
-    clock,
-    logger,
-    metrics,
+    ...shared,
     flusher,
-    wheel: new TimerWheel(clock),
+    wheel,
     pings: new Pings(clock),
-    random: parts.random,
     maxPendingBytes: parts.maxPendingBytes,
     writeTimeoutMs: parts.writeTimeoutMs,
     nativePings: parts.heartbeat.nativePings,
     handler: {
       command: tracing.carryOut((session, command) => dispatch(context, session, command)),
-      ended(session, wasOpen) {
-        if (wasOpen) disconnect(ending, session);
+      historyAsked(session, identifier) {
+        const subscription = session.subscriptions.get(identifier);
+        if (subscription) recovering?.asked(session, subscription);
+      },
+      ended(session, wasOpen, departure) {
+        if (wasOpen) disconnect(ending, session, departure);
       },
       gone(session) {
         sessions.delete(session);
@@ -159,10 +216,11 @@ export function createCable(parts: CableParts): Cable {
       return isAdmitted;
     });
 
-  const broadcasts = acceptBroadcasts({ pubsub, local: delivery, clock, metrics, logger });
+  const broadcasts = acceptBroadcasts({ passOn: publish, pubsub, local: delivery, clock, metrics, logger });
   return {
     accept,
     admits,
+    publish,
     services: [
       ...parts.identities.map((identity) => ({
         name: "identity",
@@ -171,20 +229,14 @@ export function createCable(parts: CableParts): Cable {
       })),
       { name: "rpc", start: async () => parts.controller.start?.(), stop: async () => parts.controller.stop?.() },
       parts.disconnects,
-      {
-        name: `pubsub ${pubsub.name}`,
-        start: () =>
-          pubsub.start({
-            deliver: (publication) => delivery.deliver(publication),
-            execute: (command) => delivery.execute(command),
-            missed: () => {},
-          }),
-        stop: () => pubsub.stop(),
-      },
+      ...(broker ? [{ name: `broker ${broker.name}`, start: () => broker.start({ ...sink, expired }), stop: () => broker.stop() }] : []),
+      { name: `pubsub ${pubsub.name}`, start: () => pubsub.start(sink), stop: () => pubsub.stop() },
+      signsOfLife({ ...shared, all: () => sessions.all(), sessions: broker?.sessions, presence: broker?.presence }),
       {
         name: "sessions",
         stop(deadline) {
           parts.disconnects.hurry();
+          grace.flush();
           return sessions.closeAll(closings.serverRestart, deadline);
         },
       },
@@ -195,4 +247,23 @@ export function createCable(parts: CableParts): Cable {
       })),
     ],
   };
+
+  function expired(stream: string, id: string): void {
+    void quietly(logger, "A client's leave could not be announced", () => announceLeave(context, stream, id));
+  }
+}
+
+/** How a connection ends that nobody ended. */
+const BROKEN = { ending: { code: 1006, clean: false } } as const;
+
+function tellNodes(pubsub: Pubsub, command: RemoteCommand, logger: Logger): void {
+  void quietly(logger, "A command could not be passed on to the other nodes", () => pubsub.command(command));
+}
+
+async function quietly(logger: Logger, message: string, act: () => Promise<void> | void): Promise<void> {
+  try {
+    await act();
+  } catch (error) {
+    logger.warn(message, { error: messageOf(error) });
+  }
 }

@@ -8,7 +8,7 @@ export interface Clock {
   nowNs(): bigint;
   /** Milliseconds since an arbitrary start; never goes back. Deadlines are measured with it. */
   monotonicMs(): number;
-  /** Runs `task` once after `delayMs`. The timer alone does not keep the process alive. */
+  /** Runs `task` once after `delayMs`, or after 24 days if that is longer. The timer alone does not keep the process alive. */
   after(delayMs: number, task: () => void): Timer;
 }
 
@@ -16,6 +16,9 @@ export interface Timer {
   /** Takes the task back; harmless when it has run already. */
   cancel(): void;
 }
+
+/** Node.js takes a longer delay for none at all. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** The machine's clocks. */
 export function systemClock(): Clock {
@@ -26,7 +29,7 @@ export function systemClock(): Clock {
     nowNs: () => originNs + process.hrtime.bigint(),
     monotonicMs: () => performance.now(),
     after(delayMs, task) {
-      const handle = setTimeout(task, delayMs);
+      const handle = setTimeout(task, Math.min(delayMs, LONGEST_TIMER_MS));
       handle.unref();
       return { cancel: () => clearTimeout(handle) };
     },

@@ -8,6 +8,12 @@ export interface Closing {
   readonly notice?: { readonly reason: string; readonly reconnect: boolean };
   /** When it happens; printed in `docs/reference/close-codes.md`, which is generated from this table. */
   readonly when: string;
+  /**
+   * What becomes of the stored session of a client that could be restored. `awaited`: the client is likely to come back to it, so the
+   * application hears of its end only after `disconnect_grace`. `kept`: it may come back, but the application is told at once. Absent: it
+   * is forgotten, and the client has to be authenticated anew.
+   */
+  readonly storedSession?: "awaited" | "kept";
 }
 
 export type ClosingName =
@@ -22,6 +28,8 @@ export type ClosingName =
   | "commandFailed"
   | "malformed"
   | "rateLimited"
+  | "superseded"
+  | "missedMessages"
   | "internal";
 
 /**
@@ -56,6 +64,7 @@ export const closings: Readonly<Record<ClosingName, Closing>> = {
     code: 1001,
     text: "Server restart",
     notice: { reason: "server_restart", reconnect: true },
+    storedSession: "kept",
     when: "Ropeway is shutting down.",
   },
   remote: {
@@ -68,12 +77,14 @@ export const closings: Readonly<Record<ClosingName, Closing>> = {
     code: 1000,
     text: "No Pong",
     notice: { reason: "no_pong", reconnect: true },
+    storedSession: "awaited",
     when: "Nothing was heard from the client within `pong_timeout` of a ping.",
   },
   tooSlow: {
     code: 1000,
     text: "Too slow",
     notice: { reason: "too_slow", reconnect: true },
+    storedSession: "awaited",
     when: "More than `ws_max_pending_size` bytes were waiting for the client. The connection is destroyed when it does not close within `ws_write_timeout`.",
   },
   commandFailed: {
@@ -90,7 +101,20 @@ export const closings: Readonly<Record<ClosingName, Closing>> = {
     code: 1008,
     text: "Rate limited",
     notice: { reason: "rate_limited", reconnect: true },
+    storedSession: "kept",
     when: "The client, or all clients of its address together, sent more commands or bytes than a limit allows. (Ropeway's own.)",
+  },
+  superseded: {
+    code: 1000,
+    text: "Session restored elsewhere",
+    notice: { reason: "session_restored", reconnect: false },
+    when: "The session goes on over another connection, which named its sid. (Ropeway's own: AnyCable leaves the old connection open.)",
+  },
+  missedMessages: {
+    code: 1013,
+    text: "Messages were missed",
+    storedSession: "awaited",
+    when: "This node missed messages of a stream that the client hears and can't get them from the history. There is no notice, so that AnyCable's client keeps its sid, comes back and asks for what it missed. (Ropeway's own.)",
   },
   internal: { code: 1011, text: "Internal error", when: "A fault of Ropeway's own while it handled this client; the log has it." },
 };

@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import type { LocalChannel } from "./auth/channels.ts";
 import type { Identity } from "./auth/identity.ts";
 import type { Broadcaster } from "./broadcasters/broadcaster.ts";
+import type { Broker } from "./broker/broker.ts";
 import { createCable } from "./cable.ts";
 import { systemClock, type Clock } from "./clock.ts";
 import type { DisconnectMode } from "./commands/disconnect.ts";
@@ -39,12 +40,16 @@ export interface ServerParts {
   readonly broadcasters?: readonly Broadcaster[];
   /** Default: this process alone. */
   readonly pubsub?: Pubsub;
+  /** Keeps what clients miss, their sessions, and who is there; `memoryBroker` of `ropeway/memory-broker`, for one. Default: nobody does. */
+  readonly broker?: Broker;
   /** Lower-case names of the request headers that the controller gets to see. Default: `cookie`. */
   readonly proxiedHeaders?: readonly string[];
   /** Default: pings every 3 s, in seconds, without a limit for the answer. */
   readonly heartbeat?: Partial<HeartbeatOptions>;
   /** Default `auto`: the controller is told of the end of those sessions that it answered for. */
   readonly disconnectMode?: DisconnectMode;
+  /** How long a client that can be restored has for coming back before the controller hears of its end, ms. Default 10,000; 0 = none. */
+  readonly disconnectGraceMs?: number;
   /** Most subscriptions of one connection. Default 1,000. */
   readonly maxSubscriptions?: number;
   /** What one connection may send per second. Default: anything. */
@@ -102,7 +107,9 @@ export function createServer(parts: ServerParts): Server {
     pubsub,
     broadcasters: parts.broadcasters ?? [],
     disconnects: disconnectQueue({ controller, ratePerSecond: 0, clock, logger, metrics }),
+    broker: parts.broker,
     disconnectMode: parts.disconnectMode ?? "auto",
+    disconnectGraceMs: parts.disconnectGraceMs ?? 10_000,
     heartbeat: { intervalMs: 3_000, precision: "s", pongTimeoutMs: 0, nativePings: false, ...parts.heartbeat },
     maxSubscriptions: parts.maxSubscriptions ?? 1_000,
     rates: ratesOf(parts.rates),
@@ -136,7 +143,7 @@ export function createServer(parts: ServerParts): Server {
       const json = JSON.stringify(data) ?? "null";
       const receivedAtMs = clock.monotonicMs();
       const trace = tracing.callersTrace?.();
-      await pubsub.publish({
+      await cable.publish({
         stream,
         json,
         excludeSid,

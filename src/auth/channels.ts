@@ -9,8 +9,16 @@ export interface LocalChannel {
 }
 
 export type LocalChannelAnswer =
-  /** Subscribed to `stream`; `whisperStream` is where whispers go, when they are allowed. */
-  | { readonly status: "accepted"; readonly stream: string; readonly whisperStream: string | undefined }
+  /**
+   * Subscribed to `stream`; `whisperStream` is where whispers go, when they are allowed, and `presenceStream` whose presence set the client
+   * may see and be in.
+   */
+  | {
+      readonly status: "accepted";
+      readonly stream: string;
+      readonly whisperStream: string | undefined;
+      readonly presenceStream?: string | undefined;
+    }
   /** `why` is for the log. */
   | { readonly status: "rejected"; readonly why: string };
 

@@ -17,7 +17,11 @@ export interface Identity {
 
 export type IdentityAnswer =
   /** `identifiers` is what the application would have returned from its Connect call. */
-  | { readonly status: "accepted"; readonly identifiers: string }
+  /**
+   * `isProven`: they come from credentials, so that only who shows the same may go on with a session of theirs. Otherwise, which is the
+   * default, whoever knows the session's id may.
+   */
+  | { readonly status: "accepted"; readonly identifiers: string; readonly isProven?: boolean | undefined }
   /** `reason` goes into the disconnect notice, `why` into the log. The client is told not to come back with the same credentials. */
   | { readonly status: "rejected"; readonly reason: "unauthorized" | "token_expired"; readonly why: string }
   /** Nothing here speaks for or against the client. */

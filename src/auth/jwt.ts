@@ -93,7 +93,7 @@ function identified({ claims }: Token, clock: Clock): IdentityAnswer {
   try {
     const { ext } = UnsecuredJWT.decode(`${UNSECURED}.${claims}.`, { currentDate: new Date(clock.nowMs()) }).payload;
     // AnyCable closes with 1011 and without a word here, and the client comes back for ever.
-    return typeof ext === "string" ? { status: "accepted", identifiers: ext } : refusal("its claim ext is no string");
+    return typeof ext === "string" ? { status: "accepted", identifiers: ext, isProven: true } : refusal("its claim ext is no string");
   } catch (error) {
     if (error instanceof errors.JWTExpired) return { status: "rejected", reason: "token_expired", why: "expired" };
     if (!(error instanceof errors.JWTClaimValidationFailed)) return refusal("malformed claims");

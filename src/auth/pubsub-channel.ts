@@ -13,10 +13,18 @@ export interface PubsubChannelOptions {
   readonly secrets: readonly string[];
   /** Whether clients may whisper in signed streams too. */
   readonly whisperInSigned: boolean;
+  /** Whether clients may be present in signed streams too, and see who is. Default true, as in AnyCable. Without a broker nobody is. */
+  readonly presenceInSigned?: boolean;
 }
 
 /** A client subscribes to a stream by its name, without the application. Of two names the signed one counts. */
-export function pubsubChannel({ name, publicStreams, secrets, whisperInSigned }: PubsubChannelOptions): LocalChannel {
+export function pubsubChannel({
+  name,
+  publicStreams,
+  secrets,
+  whisperInSigned,
+  presenceInSigned = true,
+}: PubsubChannelOptions): LocalChannel {
   const verify = secrets.length === 0 ? undefined : nameVerifier(secrets);
 
   function subscribeSigned(signed: unknown): LocalChannelAnswer {
@@ -25,7 +33,12 @@ export function pubsubChannel({ name, publicStreams, secrets, whisperInSigned }:
     const verified = verify(signed);
     if ("why" in verified) return rejected(`signed_stream_name is not accepted: ${verified.why}`);
     const { stream } = verified;
-    return { status: "accepted", stream, whisperStream: whisperInSigned ? stream : undefined };
+    return {
+      status: "accepted",
+      stream,
+      whisperStream: whisperInSigned ? stream : undefined,
+      presenceStream: presenceInSigned ? stream : undefined,
+    };
   }
 
   return {
@@ -35,7 +48,7 @@ export function pubsubChannel({ name, publicStreams, secrets, whisperInSigned }:
       if (signed !== undefined && signed !== null && signed !== "") return subscribeSigned(signed);
       if (!publicStreams) return rejected("public streams are off (see public_streams)");
       if (typeof stream !== "string" || stream === "") return rejected("stream_name must be a string that is not empty");
-      return { status: "accepted", stream, whisperStream: stream };
+      return { status: "accepted", stream, whisperStream: stream, presenceStream: stream };
     },
   };
 }

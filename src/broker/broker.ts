@@ -66,6 +66,13 @@ export interface StreamHistory {
    */
   follow?(stream: string): Awaitable<void>;
   unfollow?(stream: string): void;
+  /**
+   * Scope `node`: for how long, in ms, a stream has to be listened to after its last listener left, so that who comes back finds what was
+   * said meanwhile. Absent: publications arrive whether somebody listens or not.
+   */
+  readonly lingerMs?: number | undefined;
+  /** Scope `node`: what other nodes published lately may not have arrived here, so positions up to now prove nothing any more. */
+  missed?(): void;
 }
 
 export type HistoryAnswer =

@@ -17,13 +17,13 @@ import { AddressLimits } from "../limits/address-limits.ts";
 import type { Logger } from "../logger.ts";
 import { createMetrics } from "../metrics/metrics.ts";
 import { chooseSubprotocol, protocolNamed } from "../protocols/negotiate.ts";
-import { localPubsub } from "../pubsub/local.ts";
 import type { Controller } from "../rpc/controller.ts";
 import { disconnectQueue } from "../rpc/disconnect-queue.ts";
 import { clientEnvOf } from "../rpc/request-env.ts";
 import { createCable } from "../cable.ts";
 import type { ClientEnv, Handshake } from "../transports/transport.ts";
 import { websocketTransport } from "../transports/websocket.ts";
+import { brokerOf, presenceRule, pubsubOf } from "./assemble-cluster.ts";
 import { identitiesOf, localChannelsOf } from "./assemble-auth.ts";
 import { exportersOf, tracingOf } from "./assemble-observability.ts";
 import { applicationOf } from "./assemble-rpc.ts";
@@ -53,7 +53,7 @@ export interface Assembly {
  */
 export async function assemble(config: Config, outside: Outside): Promise<Assembly> {
   const { logger, clock } = outside;
-  refuseNotWired(config, logger);
+  refuseNotWired(config);
   const metrics = createMetrics();
   const tls = config.server.tls && tlsFiles({ ...config.server.tls, clock, logger });
   const listeners = httpListeners({ logger, tls });
@@ -72,6 +72,8 @@ export async function assemble(config: Config, outside: Outside): Promise<Assemb
     },
   });
   const identities = await identitiesOf(config, outside);
+  const pubsub = await pubsubOf(config, { ...outside, metrics });
+  const broker = await brokerOf(config, outside);
   const addressLimits = AddressLimits.of(config.limits.address, clock);
   const cable = createCable({
     clock,
@@ -84,7 +86,9 @@ export async function assemble(config: Config, outside: Outside): Promise<Assemb
     localChannels: localChannelsOf(config),
     controller,
     clientEnv: clientEnvFor(config, controller),
-    pubsub: localPubsub(),
+    pubsub,
+    broker,
+    allowsPresence: presenceRule(config.broker),
     broadcasters,
     disconnects: disconnectQueue({
       controller,
@@ -95,6 +99,7 @@ export async function assemble(config: Config, outside: Outside): Promise<Assemb
       logger,
       metrics,
     }),
+    disconnectGraceMs: config.disconnect.graceMs,
     disconnectMode: config.rpc.implementation === "none" ? "never" : config.disconnect.mode,
     heartbeat: {
       intervalMs: config.pings.intervalMs,
@@ -127,7 +132,13 @@ export async function assemble(config: Config, outside: Outside): Promise<Assemb
 
   main.request(server.healthPath, healthHandler());
   if (server.readinessPath !== undefined) {
-    const parts = [...broadcasters.flatMap(partOfBroadcaster), ...rpcParts, ...identities.parts];
+    const parts = [
+      ...broadcasters.flatMap((broadcaster) => partOf(`broadcaster ${broadcaster.name}`, broadcaster)),
+      ...partOf(`pubsub ${pubsub.name}`, pubsub),
+      ...(broker ? partOf(`broker ${broker.name}`, broker) : []),
+      ...rpcParts,
+      ...identities.parts,
+    ];
     main.request(server.readinessPath, readinessHandler({ clock, parts, phase: outside.phase }));
   }
   const exporters = await exportersOf(config.metrics, {
@@ -179,15 +190,8 @@ function broadcastersOf(config: Config, { logger, clock, routes }: Outside & { r
 }
 
 /** Parts that have options, and are not here yet. */
-function refuseNotWired({ broker, pubsub, embeddedNats }: Config, logger: Logger): void {
-  if (broker.adapter !== "none") throw notWired(`broker=${broker.adapter}`, "the broker (history, sessions, presence)");
+function refuseNotWired({ embeddedNats }: Config): void {
   if (embeddedNats !== undefined) throw notWired("embed_nats", "the embedded NATS server");
-  if (pubsub.adapter === "nats") throw notWired("pubsub=nats", "pub/sub between nodes over NATS");
-  if (pubsub.adapter === "redis") {
-    logger.warn(
-      "Publications over HTTP reach the clients of the node that takes them: pub/sub between nodes is not built yet. Those through Redis reach all nodes",
-    );
-  }
 }
 
 function notWired(option: string, part: string): CableError {
@@ -211,12 +215,13 @@ function clientEnvFor({ rpc, auth: { jwt } }: Config, controller: Controller): (
   };
 }
 
-function partOfBroadcaster(broadcaster: Broadcaster): ReadinessPart[] {
-  const state = (): RemoteState | undefined => broadcaster.state?.();
+/** What the readiness page says of a part that depends on a remote service; nothing of one that does not. */
+function partOf(name: string, part: { state?(): RemoteState }): ReadinessPart[] {
+  const state = (): RemoteState | undefined => part.state?.();
   if (!state()) return [];
   return [
     {
-      name: `broadcaster ${broadcaster.name}`,
+      name,
       isRequired: state()?.isRequired ?? false,
       check: () => {
         const { isConnected = true, sinceMs, target, problem } = state() ?? {};

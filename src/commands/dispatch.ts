@@ -4,7 +4,7 @@ import type { Session } from "../session/session.ts";
 import type { CommandContext } from "./context.ts";
 import { history } from "./history.ts";
 import { perform } from "./perform.ts";
-import { changePresence, presence } from "./presence.ts";
+import { join, leave, presence } from "./presence.ts";
 import { subscribe } from "./subscribe.ts";
 import { unsubscribe } from "./unsubscribe.ts";
 import { whisper } from "./whisper.ts";
@@ -32,12 +32,13 @@ function execute(context: CommandContext, session: Session, command: ClientComma
     case "whisper":
       return whisper(context, session, command);
     case "history":
-      return history(session, command.identifier);
+      return history(context, session, command);
     case "presence":
-      return presence(session, command.identifier);
+      return presence(context, session, command);
     case "join":
+      return join(context, session, command);
     case "leave":
-      return changePresence(session, command.identifier);
+      return leave(context, session, command.identifier);
     case "ping":
       return session.send({ type: "pong" });
     case "pong":

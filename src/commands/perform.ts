@@ -3,6 +3,7 @@ import type { Session } from "../session/session.ts";
 import { applyAnswer } from "./answer.ts";
 import { ask } from "./ask.ts";
 import type { CommandContext } from "./context.ts";
+import { remember } from "./remember.ts";
 import { subscriptionOf } from "./subscription-of.ts";
 
 /** `message`: calls an action of the channel in the application. */
@@ -15,5 +16,10 @@ export async function perform(
   if (subscription.isLocal) throw new CableError("command.unsupported", "this channel has no actions: the application does not know it");
   const { identifier, istate } = subscription;
   const answer = await ask(context, session, "message", { identifier, istate, data: command.data });
-  if (session.isOpen) applyAnswer(context, session, subscription, answer);
+  if (!session.isOpen) return;
+  const doing = applyAnswer(context, session, subscription, answer);
+  if (doing !== undefined) await doing;
+  if (answer.streams.length + answer.stoppedStreams.length + answer.cstate.size + answer.istate.size > 0 || answer.stopAllStreams) {
+    remember(context, session);
+  }
 }

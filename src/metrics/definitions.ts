@@ -25,6 +25,10 @@ export const counters = {
   limited_connects_total: "Connections refused because their address had too many, or made them too fast (Ropeway's own)",
   limited_clients_total: "Clients disconnected because they sent more than a limit allows (Ropeway's own)",
   limited_whispers_total: "Whispers dropped because there were more than a limit allows (Ropeway's own)",
+  missed_publications_total: "Publications that did not arrive over the pubsub and were read from the history instead (Ropeway's own)",
+  missed_streams_total: "Streams whose listeners were disconnected because missed publications could not be read (Ropeway's own)",
+  history_rejected_total: "Requests for history that were rejected, because something was missing (Ropeway's own)",
+  sessions_restored_total: "Sessions that their clients came back to (Ropeway's own)",
   disconnect_calls_dropped_total: "Disconnect calls never made: the queue was full or the shutdown deadline passed (Ropeway's own)",
 } as const;
 

@@ -1,8 +1,8 @@
-import { actioncableV1Json } from "./actioncable-v1-json.ts";
+import { actioncableV1ExtJson, actioncableV1Json } from "./actioncable-v1-json.ts";
 import type { Protocol } from "./protocol.ts";
 
 /** In the server's order of preference, which decides, not the client's (as in AnyCable). */
-const protocols: readonly Protocol[] = [actioncableV1Json];
+const protocols: readonly Protocol[] = [actioncableV1Json, actioncableV1ExtJson];
 
 /** The subprotocol to agree on. `undefined` when the client offered none of ours: it is served all the same, in the default protocol. */
 export function chooseSubprotocol(offered: ReadonlySet<string>): string | undefined {

@@ -12,6 +12,8 @@ export interface Protocol {
   readonly name: string;
   /** Whether its clients answer each ping with a `pong`, so that silence means something. */
   readonly answersPings: boolean;
+  /** Whether its clients come back to a session by its sid. */
+  readonly restoresSessions: boolean;
   /** MUST give equal payloads for equal messages; the result is framed once and shared by all who hear it. */
   encode(message: ServerMessage): Payload;
   /**

@@ -1,23 +1,41 @@
+import type { StreamHistory } from "../broker/broker.ts";
 import type { AcceptBroadcast, Broadcaster } from "../broadcasters/broadcaster.ts";
 import type { Clock } from "../clock.ts";
 import type { Logger } from "../logger.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Pubsub, PubsubSink } from "../pubsub/pubsub.ts";
 import { parseBroadcast } from "./parse.ts";
-import type { Broadcast } from "./publication.ts";
+import type { Broadcast, Publication } from "./publication.ts";
+
+/**
+ * Passes a publication on to all nodes, stored first where it is to be kept for all of them. Resolves once that is done.
+ * @throws {CableError} `publication.unavailable`
+ */
+export function passOnThrough(pubsub: Pubsub, history: StreamHistory | undefined): (publication: Publication) => Promise<void> | void {
+  // Where each node keeps what it hears, that is done where it arrives.
+  if (history === undefined || history.scope === "node") return (publication) => pubsub.publish(publication);
+  return (publication) => {
+    if (publication.isTransient || !history.keeps(publication.stream)) return pubsub.publish(publication);
+    const storing = history.append(publication);
+    if (history.passesOn) return storing instanceof Promise ? storing.then(() => {}) : undefined;
+    if (!(storing instanceof Promise)) return pubsub.publish({ ...publication, position: storing });
+    return storing.then((position) => pubsub.publish({ ...publication, position }));
+  };
+}
 
 /**
  * The one way in for what the application says. A broadcaster that reaches one node has its publications passed on to all through the
  * pubsub; one that reaches every node goes straight to the clients of this one.
  */
 export function acceptBroadcasts(parts: {
+  readonly passOn: (publication: Publication) => Promise<void> | void;
   readonly pubsub: Pubsub;
   readonly local: Pick<PubsubSink, "deliver" | "execute">;
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly logger: Logger;
 }): (reach: Broadcaster["reach"]) => AcceptBroadcast {
-  const { pubsub, local, clock, metrics, logger } = parts;
+  const { passOn, pubsub, local, clock, metrics, logger } = parts;
   return (reach) => (body) => {
     let items: readonly Broadcast[];
     try {
@@ -28,7 +46,7 @@ export function acceptBroadcasts(parts: {
     }
     metrics.counters.publications_total += items.length;
     const pass = (item: Broadcast): Promise<void> | void => {
-      if (!("command" in item)) return reach === "one" ? pubsub.publish(item) : local.deliver(item);
+      if (!("command" in item)) return reach === "one" ? passOn(item) : local.deliver(item);
       if (item.command === "disconnect") return reach === "one" ? pubsub.command(item) : local.execute(item);
       // A newer application's. As in AnyCable it is counted and otherwise ignored.
       metrics.counters.remote_commands_total++;

@@ -42,11 +42,16 @@ export interface SessionContext {
 export interface SessionHandler {
   /** Carries out one command. The next one waits until the promise resolves. MUST NOT throw or reject. */
   command(session: Session, command: ClientCommand): Promise<void> | void;
+  /** A command for the history of this identifier has come, and waits for its turn. */
+  historyAsked(session: Session, identifier: string): void;
   /** Called once, at the moment when the session stops being served. `wasOpen`: it had been accepted. */
-  ended(session: Session, wasOpen: boolean): void;
+  ended(session: Session, wasOpen: boolean, departure: Departure): void;
   /** Called once, when the connection is gone. */
   gone(session: Session): void;
 }
+
+/** Who ended a session, and how: we did, or its connection went. */
+export type Departure = { readonly closing: Closing } | { readonly ending: Ending };
 
 /**
  *   opening ──open()──▶ open ──close()──▶ closing ──closed()──▶ closed
@@ -74,6 +79,12 @@ export class Session implements ConnectionListener, WheelEntry, InboxOwner, Outb
   identifiers = "";
   /** Whether the application is to be told when the session ends. */
   wantsDisconnect = false;
+  /** The identifiers come from credentials that were checked here, such as a token. */
+  isProven = false;
+  /** The client named an earlier session of its own, whether that could be restored or not. */
+  isReturning = false;
+  /** Its client can come back to it: it is in the session store. */
+  isRestorable = false;
   wheelTick = 0;
   #state: SessionState = "opening";
   #cstate: Map<string, string> | undefined;
@@ -82,6 +93,8 @@ export class Session implements ConnectionListener, WheelEntry, InboxOwner, Outb
   #faults = 0;
   #writeDeadlineMs = Infinity;
   #abort: Cancellation | undefined;
+  #isProbed = false;
+  #whenDrained: (() => void)[] | undefined;
   readonly #connection: Connection;
   readonly #context: SessionContext;
   readonly #inbox: Inbox;
@@ -158,6 +171,28 @@ export class Session implements ConnectionListener, WheelEntry, InboxOwner, Outb
     this.#outbox.push(frame);
   }
 
+  /** Whether a write is unfinished: what is pushed now only waits. */
+  get isStalled(): boolean {
+    return this.#outbox.isStalled;
+  }
+
+  /** Resolves when the last write has left, or the session is over. */
+  drainedOrOver(): Promise<void> {
+    if (!this.#outbox.isStalled) return Promise.resolve();
+    return new Promise((resolve) => (this.#whenDrained ??= []).push(resolve));
+  }
+
+  /** Asks the connection for a sign of life, apart from the heartbeat. */
+  probe(): void {
+    this.#isProbed = true;
+    this.#connection.ping();
+  }
+
+  /** Whether the sign that `probe` asked for is still to come. */
+  get isProbed(): boolean {
+    return this.#isProbed;
+  }
+
   /** Runs a call that is of no use once the session ends: its signal fires then. */
   async whileAlive<T>(call: (signal: CallSignal) => Promise<T>): Promise<T> {
     const abort = new Cancellation();
@@ -173,7 +208,7 @@ export class Session implements ConnectionListener, WheelEntry, InboxOwner, Outb
   close(closing: Closing): void {
     if (this.#state === "closing" || this.#state === "closed") return;
     if (closing.notice) this.#outbox.push(this.encoding.frame({ type: "disconnect", ...closing.notice }));
-    this.#leave("closing");
+    this.#leave("closing", { closing });
     this.#closing = closing;
     this.#context.logger.debug("session closing", { sid: this.sid, code: closing.code, reason: closing.notice?.reason ?? closing.text });
     // A write that was unfinished before gets its time anew, for the goodbye.
@@ -210,6 +245,7 @@ export class Session implements ConnectionListener, WheelEntry, InboxOwner, Outb
     counters.client_msg_total++;
     // A pong has said all it has to say by being there.
     if (command.command === "pong") return;
+    if (command.command === "history") this.#context.handler.historyAsked(this, command.identifier);
     if (command.command === "whisper" && this.#meter?.whisper(this.#context.clock.monotonicMs()) === false) {
       // Nobody waits for a whisper to arrive, so one too many is no reason to part.
       counters.limited_whispers_total++;
@@ -221,6 +257,7 @@ export class Session implements ConnectionListener, WheelEntry, InboxOwner, Outb
   }
 
   alive(): void {
+    this.#isProbed = false;
     this.#heartbeat.alive();
   }
 
@@ -228,6 +265,7 @@ export class Session implements ConnectionListener, WheelEntry, InboxOwner, Outb
     this.#writeDeadlineMs = Infinity;
     this.#outbox.drained();
     this.#closeOnceFlushed();
+    if (!this.#outbox.isStalled) this.#tellDrained();
   }
 
   closed(ending: Ending): void {
@@ -236,7 +274,7 @@ export class Session implements ConnectionListener, WheelEntry, InboxOwner, Outb
     const wasClosing = this.#state === "closing";
     this.#outbox.clear();
     if (wasClosing) this.#state = "closed";
-    else this.#leave("closed");
+    else this.#leave("closed", { ending });
     this.#context.wheel.cancel(this);
     this.#context.handler.gone(this);
   }
@@ -321,7 +359,7 @@ export class Session implements ConnectionListener, WheelEntry, InboxOwner, Outb
   }
 
   /** The end of being served, whatever led to it. */
-  #leave(next: "closing" | "closed"): void {
+  #leave(next: "closing" | "closed", departure: Departure): void {
     const wasOpen = this.#state === "open";
     this.#state = next;
     this.#heartbeat.stop();
@@ -329,7 +367,14 @@ export class Session implements ConnectionListener, WheelEntry, InboxOwner, Outb
     this.#context.wheel.cancel(this);
     this.#inbox.close();
     this.#abort?.abort();
-    this.#context.handler.ended(this, wasOpen);
+    this.#context.handler.ended(this, wasOpen, departure);
+    this.#tellDrained();
+  }
+
+  #tellDrained(): void {
+    const waiting = this.#whenDrained;
+    this.#whenDrained = undefined;
+    for (const resolve of waiting ?? []) resolve();
   }
 
   #malformed(error: unknown): void {

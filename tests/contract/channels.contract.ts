@@ -9,7 +9,12 @@ export interface LocalChannelUnderTest {
   /** What a client names it. */
   readonly name: string;
   /** Identifiers, less the channel's name, that it accepts, and what they lead to. */
-  readonly accepted: readonly { readonly params: Params; readonly stream: string; readonly whispers: boolean }[];
+  readonly accepted: readonly {
+    readonly params: Params;
+    readonly stream: string;
+    readonly whispers: boolean;
+    readonly presence: boolean;
+  }[];
   /** Those that it refuses, by what is wrong with them. */
   readonly rejected: Readonly<Record<string, Params>>;
   /** Is in no reason that it gives. */
@@ -25,8 +30,9 @@ export function localChannelContract(title: string, { channel, name, accepted, r
       return found.channel.subscribe(found.params);
     };
 
-    it.each(accepted)("accepts $params", ({ params, stream, whispers }) => {
-      const answer = { status: "accepted", stream, whisperStream: whispers ? stream : undefined };
+    it.each(accepted)("accepts $params", ({ params, stream, whispers, presence }) => {
+      const presenceStream = presence ? stream : undefined;
+      const answer = { status: "accepted", stream, whisperStream: whispers ? stream : undefined, presenceStream };
       expect(subscribe(params)).toEqual(answer);
       expect(subscribe({ ...params, else: { any: "thing" } }), "whatever else the identifier says").toEqual(answer);
     });

@@ -27,11 +27,11 @@ localChannelContract("$pubsub with signed streams", {
   name: "$pubsub",
   secret,
   accepted: [
-    { params: { signed_stream_name: signed }, stream: "chat/1", whispers: false },
-    { params: { signed_stream_name: signedName("chat/1", "older") }, stream: "chat/1", whispers: false },
-    { params: { signed_stream_name: ruby.signed }, stream: ruby.name, whispers: false },
-    { params: { signed_stream_name: js.signed }, stream: js.name, whispers: false },
-    { params: { signed_stream_name: signed, stream_name: "other" }, stream: "chat/1", whispers: false },
+    { params: { signed_stream_name: signed }, stream: "chat/1", whispers: false, presence: true },
+    { params: { signed_stream_name: signedName("chat/1", "older") }, stream: "chat/1", whispers: false, presence: true },
+    { params: { signed_stream_name: ruby.signed }, stream: ruby.name, whispers: false, presence: true },
+    { params: { signed_stream_name: js.signed }, stream: js.name, whispers: false, presence: true },
+    { params: { signed_stream_name: signed, stream_name: "other" }, stream: "chat/1", whispers: false, presence: true },
   ],
   rejected: { ...malformed, ...badlySigned, "a plain name": { stream_name: "chat/1" } },
 });
@@ -41,11 +41,11 @@ localChannelContract("$pubsub with signed and public streams, and whispers in bo
   name: "$pubsub",
   secret,
   accepted: [
-    { params: { signed_stream_name: signed }, stream: "chat/1", whispers: true },
-    { params: { signed_stream_name: signed, stream_name: "other" }, stream: "chat/1", whispers: true },
-    { params: { stream_name: "chat/1" }, stream: "chat/1", whispers: true },
-    { params: { stream_name: "chat/1", signed_stream_name: "" }, stream: "chat/1", whispers: true },
-    { params: { stream_name: "chat/1", signed_stream_name: null }, stream: "chat/1", whispers: true },
+    { params: { signed_stream_name: signed }, stream: "chat/1", whispers: true, presence: true },
+    { params: { signed_stream_name: signed, stream_name: "other" }, stream: "chat/1", whispers: true, presence: true },
+    { params: { stream_name: "chat/1" }, stream: "chat/1", whispers: true, presence: true },
+    { params: { stream_name: "chat/1", signed_stream_name: "" }, stream: "chat/1", whispers: true, presence: true },
+    { params: { stream_name: "chat/1", signed_stream_name: null }, stream: "chat/1", whispers: true, presence: true },
   ],
   rejected: { ...malformed, ...badlySigned },
 });
@@ -53,7 +53,7 @@ localChannelContract("$pubsub with signed and public streams, and whispers in bo
 localChannelContract("$pubsub with public streams and no secret, under another name", {
   channel: pubsubChannel({ name: "$streams", publicStreams: true, secrets: [], whisperInSigned: true }),
   name: "$streams",
-  accepted: [{ params: { stream_name: "chat/1" }, stream: "chat/1", whispers: true }],
+  accepted: [{ params: { stream_name: "chat/1" }, stream: "chat/1", whispers: true, presence: true }],
   rejected: { ...malformed, ...badlySigned, "a signed name": { signed_stream_name: signed } },
 });
 

@@ -24,8 +24,8 @@ localChannelContract("of Turbo Streams", {
   name: "Turbo::StreamsChannel",
   secret: "s3Krit",
   accepted: [
-    { params: { signed_stream_name: turbo.signed }, stream: "chat:2023", whispers: false },
-    { params: { signed_stream_name: signedName("chat", "older") }, stream: "chat", whispers: false },
+    { params: { signed_stream_name: turbo.signed }, stream: "chat:2023", whispers: false, presence: false },
+    { params: { signed_stream_name: signedName("chat", "older") }, stream: "chat", whispers: false, presence: false },
   ],
   rejected: rejected("signed_stream_name", "identifier"),
 });
@@ -35,8 +35,8 @@ localChannelContract("of CableReady", {
   name: "CableReady::Stream",
   secret: "s3Krit",
   accepted: [
-    { params: { identifier: cableReady.signed }, stream: cableReady.name, whispers: false },
-    { params: { identifier: signedName("chat", "older") }, stream: "chat", whispers: false },
+    { params: { identifier: cableReady.signed }, stream: cableReady.name, whispers: false, presence: false },
+    { params: { identifier: signedName("chat", "older") }, stream: "chat", whispers: false, presence: false },
   ],
   rejected: rejected("identifier", "signed_stream_name"),
 });

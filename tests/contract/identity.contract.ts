@@ -6,6 +6,8 @@ import { handshakeOf } from "../support/handshake.ts";
 
 export interface IdentityUnderTest {
   readonly identity: Identity;
+  /** Whether it looks at credentials, so that identifiers are proven. */
+  readonly proves: boolean;
   /** A handshake that is accepted, and as whom. */
   readonly accepted: { readonly handshake: Handshake; readonly identifiers: (sid: string) => string };
   /** Handshakes that are refused, by what is wrong with them. Absent: nobody is refused. */
@@ -30,7 +32,11 @@ export function identityContract(name: string, open: () => Promise<IdentityUnder
     it("accepts with the identifiers that the application would have given", async () => {
       const { handshake, identifiers } = under.accepted;
       for (const sid of ["one", 'an"other']) {
-        expect(await answerTo(handshake, sid)).toEqual({ status: "accepted", identifiers: identifiers(sid) });
+        expect(await answerTo(handshake, sid)).toEqual({
+          status: "accepted",
+          identifiers: identifiers(sid),
+          isProven: under.proves || undefined,
+        });
       }
     });
 
@@ -52,7 +58,9 @@ export function identityContract(name: string, open: () => Promise<IdentityUnder
       const { handshake, identifiers } = under.accepted;
       const sids = Array.from({ length: 200 }, (_, at) => `sid-${at}`);
       const answers = await Promise.all(sids.map((sid) => answerTo(handshake, sid)));
-      expect(answers).toEqual(sids.map((sid) => ({ status: "accepted", identifiers: identifiers(sid) })));
+      expect(answers).toEqual(
+        sids.map((sid) => ({ status: "accepted", identifiers: identifiers(sid), isProven: under.proves || undefined })),
+      );
     });
 
     it("answers anything, and never fails", async () => {

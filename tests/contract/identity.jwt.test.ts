@@ -18,6 +18,7 @@ identityContract("jwt", async () => {
   };
   return {
     identity: jwtIdentity({ param: "jid", isEnforced: false, keys: [secretKey("qwerty")], clock }),
+    proves: true,
     accepted: {
       handshake: handshakeOf({ query: `?jid=${await signed({ ext: '{"user":1}', exp: now + 1 }, "qwerty")}` }),
       identifiers: () => '{"user":1}',

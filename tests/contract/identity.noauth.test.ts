@@ -4,5 +4,6 @@ import { identityContract } from "./identity.contract.ts";
 
 identityContract("noauth", async () => ({
   identity: noauthIdentity,
+  proves: false,
   accepted: { handshake: handshakeOf(), identifiers: (sid) => JSON.stringify({ sid }) },
 }));

@@ -23,12 +23,23 @@ const text = fc.oneof(
 );
 const identifier = text;
 
+const history = fc.record({
+  since: fc.nat(),
+  streams: fc.array(fc.tuple(text, fc.record({ epoch: text, offset: fc.maxSafeNat() }))).map((entries) => new Map(entries)),
+});
+const presence = fc.record({ id: text, info: fc.json().map((json) => JSON.stringify(JSON.parse(json))) });
+
 const commands: fc.Arbitrary<ClientCommand> = fc.oneof(
-  fc.record({ command: fc.constant("subscribe" as const), identifier, wantsHistory: fc.boolean() }),
   fc.record({
-    command: fc.constantFrom("unsubscribe" as const, "history" as const, "presence" as const, "join" as const, "leave" as const),
+    command: fc.constant("subscribe" as const),
     identifier,
+    history: fc.option(history, { nil: undefined }),
+    presence: fc.option(presence, { nil: undefined }),
   }),
+  fc.record({ command: fc.constantFrom("unsubscribe" as const, "leave" as const), identifier }),
+  fc.record({ command: fc.constant("history" as const), identifier, history: fc.option(history, { nil: undefined }) }),
+  fc.record({ command: fc.constant("presence" as const), identifier, withRecords: fc.boolean() }),
+  fc.record({ command: fc.constant("join" as const), identifier, presence }),
   fc.record({ command: fc.constant("message" as const), identifier, data: fc.string({ unit: "binary" }) }),
   fc.record({ command: fc.constant("whisper" as const), identifier, data: fc.json() }),
   fc.constantFrom<ClientCommand>({ command: "ping" }, { command: "pong" }),
@@ -52,7 +63,12 @@ export function protocolContract(name: string, open: () => ProtocolUnderTest): v
     });
 
     it("says what it was told to say, in a form that a client understands", () => {
-      const identifiers = fc.constantFrom("confirm_subscription" as const, "reject_subscription" as const, "reject_history" as const);
+      const identifiers = fc.constantFrom(
+        "confirm_subscription" as const,
+        "reject_subscription" as const,
+        "confirm_history" as const,
+        "reject_history" as const,
+      );
       fc.assert(
         fc.property(identifiers, identifier, fc.json(), (type, id, json) => {
           expect(decodeMessage(protocol.encode({ type, identifier: id }))).toEqual({ type, identifier: id });

@@ -15,7 +15,7 @@ import { forged, signed } from "../../support/tokens.ts";
 
 type Pair = Awaited<ReturnType<typeof keyPair>>;
 
-const accepted = { status: "accepted", identifiers: "{}" };
+const accepted = { status: "accepted", identifiers: "{}", isProven: true };
 const wrong = { status: "rejected", reason: "unauthorized", why: "wrong signature" };
 const unavailable = { status: "unavailable", why: expect.any(String) };
 const intervalMs = 300_000;

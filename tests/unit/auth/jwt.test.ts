@@ -18,7 +18,7 @@ async function answerTo(token: string, keys: readonly VerificationKey[] = [secre
   return identity.identify(handshakeOf({ headers: { "x-jid": token } }), "sid-1");
 }
 
-const accepted = (identifiers: string): IdentityAnswer => ({ status: "accepted", identifiers });
+const accepted = (identifiers: string): IdentityAnswer => ({ status: "accepted", identifiers, isProven: true });
 const refused = (reason = "unauthorized", why: unknown = expect.any(String)): object => ({ status: "rejected", reason, why });
 
 const keyOf = (name: string): VerificationKey =>

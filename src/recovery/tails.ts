@@ -1,0 +1,221 @@
+import type { HistoryAnswer, StreamHistory } from "../broker/broker.ts";
+import type { Clock } from "../clock.ts";
+import { messageOf } from "../errors.ts";
+import { backoffMs } from "../internal/backoff.ts";
+import type { Logger } from "../logger.ts";
+import type { Metrics } from "../metrics/metrics.ts";
+import type { Publication, StreamPosition } from "../publications/publication.ts";
+
+export interface TailsOptions {
+  /** Of scope `cluster`: positions come from it, and so do publications that were missed. */
+  readonly history: StreamHistory;
+  readonly deliver: (publication: Publication) => void;
+  /** Publications of the stream are lost for this node's listeners. */
+  readonly lost: (stream: string) => void;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** Streams that are repaired at the same time: after an outage it is all of them. */
+const MOST_REPAIRS = 64;
+/** What may wait for a repair, as JSON text. What is dropped past it is read from the history. */
+const MOST_WAITING_LENGTH = 1024 * 1024;
+
+/** Where one stream stands on this node. */
+interface Tail {
+  /** The newest publication that went to listeners here; `none` = the stream had none when the first listener came; undefined = unknown. */
+  position: StreamPosition | "none" | undefined;
+  /** Publications that came while a gap is being closed; undefined = there is no gap. */
+  waiting: Publication[] | undefined;
+  waitingLength: number;
+  /** More was missed after the reading of the history began. */
+  isDoubtful: boolean;
+  /** When the first listener came, Unix time. */
+  readonly openedAtSecond: number;
+}
+
+/**
+ * Watches that this node misses nothing. Every publication that is kept has a position, one after the other: a hole in them, or an
+ * interruption of what brings them, is closed from the history before anything newer is delivered. Where that can't be done, listeners are
+ * told that they missed something.
+ */
+export class Tails {
+  readonly #options: TailsOptions;
+  readonly #tails = new Map<string, Tail>();
+  readonly #toRepair: string[] = [];
+  #repairs = 0;
+
+  constructor(options: TailsOptions) {
+    this.#options = options;
+  }
+
+  /** Where the stream stands here. */
+  position(stream: string): StreamPosition | undefined {
+    const position = this.#tails.get(stream)?.position;
+    return position === "none" ? undefined : position;
+  }
+
+  /** Listeners here have not yet heard of everything up to `head`. */
+  isBehind(stream: string, head: StreamPosition): boolean {
+    const position = this.position(stream);
+    return position === undefined || position.epoch !== head.epoch || position.offset < head.offset;
+  }
+
+  /** The stream has listeners here, and is being asked for. */
+  open(stream: string): void {
+    const position = this.#options.history.keeps(stream) ? undefined : "none";
+    const openedAtSecond = Math.floor(this.#options.clock.nowMs() / 1_000);
+    this.#tails.set(stream, { position, waiting: undefined, waitingLength: 0, isDoubtful: false, openedAtSecond });
+  }
+
+  /** What is published to the stream arrives from now on. */
+  opened(stream: string): void {
+    const tail = this.#tails.get(stream);
+    if (tail !== undefined && tail.position === undefined) void this.#readHead(stream, tail);
+  }
+
+  close(stream: string): void {
+    this.#tails.delete(stream);
+  }
+
+  /** A publication has arrived. */
+  deliver(publication: Publication): void {
+    const tail = this.#tails.get(publication.stream);
+    // Nobody listens any more.
+    if (tail === undefined) return;
+    if (tail.waiting !== undefined) this.#wait(tail, publication);
+    else if (!this.#goesOn(tail, publication)) this.#repair(publication.stream, tail, publication);
+  }
+
+  /** Publications may not have arrived lately, of any stream. */
+  missed(): void {
+    const followed = [...this.#tails];
+    if (followed.length > 0) this.#options.logger.info("Looking for publications that were missed", { streams: followed.length });
+    for (const [stream, tail] of followed) {
+      if (!this.#options.history.keeps(stream)) continue;
+      if (tail.waiting === undefined) this.#repair(stream, tail);
+      else tail.isDoubtful = true;
+    }
+  }
+
+  /** Delivers the publication if it is next, or leaves it out if it was delivered before. False: something before it is missing. */
+  #goesOn(tail: Tail, publication: Publication): boolean {
+    const { position } = publication;
+    if (position !== undefined) {
+      const at = tail.position;
+      if (at !== undefined && at !== "none" && at.epoch === position.epoch) {
+        if (position.offset <= at.offset) return true;
+        if (position.offset !== at.offset + 1) return false;
+      } else if (at !== undefined && position.offset !== 1) {
+        // Another epoch begins with 1.
+        return false;
+      }
+      tail.position = position;
+    }
+    this.#options.deliver(publication);
+    return true;
+  }
+
+  #wait(tail: Tail, publication: Publication): void {
+    tail.waitingLength += publication.json.length;
+    if (tail.waitingLength <= MOST_WAITING_LENGTH) tail.waiting?.push(publication);
+    else tail.isDoubtful = true;
+  }
+
+  async #readHead(stream: string, tail: Tail): Promise<void> {
+    try {
+      const head = await this.#options.history.head(stream);
+      tail.position ??= head ?? "none";
+    } catch (error) {
+      // Without it the first publication tells where the stream stands.
+      this.#options.logger.debug("Where a stream stands can't be read", { stream, error: messageOf(error) });
+    }
+  }
+
+  #repair(stream: string, tail: Tail, found?: Publication): void {
+    tail.waiting = found === undefined ? [] : [found];
+    tail.waitingLength = 0;
+    this.#toRepair.push(stream);
+    this.#repairNext();
+  }
+
+  #repairNext(): void {
+    while (this.#repairs < MOST_REPAIRS) {
+      const stream = this.#toRepair.shift();
+      if (stream === undefined) return;
+      const tail = this.#tails.get(stream);
+      if (tail?.waiting === undefined) continue;
+      this.#repairs++;
+      void this.#mend(stream, tail).finally(() => {
+        this.#repairs--;
+        this.#repairNext();
+      });
+    }
+  }
+
+  /** Closes the gap of a stream, however long its history can't be read. */
+  async #mend(stream: string, tail: Tail): Promise<void> {
+    for (let failures = 0; this.#tails.get(stream) === tail;) {
+      tail.isDoubtful = false;
+      try {
+        const missing = await this.#missing(stream, tail);
+        if (this.#tails.get(stream) !== tail) return;
+        if (missing.status === "gone") return this.#giveUp(stream, tail, missing.why);
+        failures = 0;
+        if (this.#catchUp(stream, tail, missing)) return;
+      } catch (error) {
+        this.#options.logger.debug("Missed publications can't be read; trying on", { stream, error: messageOf(error) });
+        await this.#pause(backoffMs(failures++, this.#options.random));
+      }
+    }
+  }
+
+  /** What comes after the tail. Where that is unknown it is everything since there are listeners: some of it may be a second older. */
+  async #missing(stream: string, { position, openedAtSecond }: Tail): Promise<HistoryAnswer> {
+    const { history } = this.#options;
+    if (position === undefined) return history.since(stream, openedAtSecond, true);
+    if (position !== "none") return history.after(stream, position);
+    const head = await history.head(stream);
+    if (head === undefined) return { status: "complete", publications: [], head };
+    return history.after(stream, { epoch: head.epoch, offset: 0 });
+  }
+
+  /** Delivers what was missing, then what came meanwhile. True when the stream goes on; false: there is another gap. */
+  #catchUp(stream: string, tail: Tail, { publications, head }: Extract<HistoryAnswer, { readonly status: "complete" }>): boolean {
+    const { metrics, logger, clock } = this.#options;
+    if (publications.length > 0) {
+      metrics.counters.missed_publications_total += publications.length;
+      logger.info("Missed publications were read from the history", { stream, publications: publications.length });
+    }
+    const receivedAtMs = clock.monotonicMs();
+    for (const publication of publications) this.#goesOn(tail, { ...publication, receivedAtMs });
+    tail.position ??= head ?? "none";
+    const waiting = tail.waiting ?? [];
+    for (let at = 0; at < waiting.length; at++) {
+      if (this.#goesOn(tail, waiting[at]!)) continue;
+      tail.waiting = waiting.slice(at);
+      return false;
+    }
+    tail.waiting = [];
+    tail.waitingLength = 0;
+    if (tail.isDoubtful) return false;
+    tail.waiting = undefined;
+    return true;
+  }
+
+  #giveUp(stream: string, tail: Tail, why: string): void {
+    tail.waiting = undefined;
+    this.#options.metrics.counters.missed_streams_total++;
+    this.#options.logger.warn("Publications of a stream were missed and can't be read: its listeners are disconnected, to come back", {
+      stream,
+      why,
+    });
+    this.#options.lost(stream);
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => this.#options.clock.after(delayMs, resolve));
+  }
+}

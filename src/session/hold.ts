@@ -1,0 +1,103 @@
+import type { Frame } from "../transports/transport.ts";
+
+/** What may wait in one hold. What is dropped past it is read again from the history, so it costs time, not messages. */
+const MOST_BYTES = 256 * 1024;
+
+/** Where a message stands in its stream. */
+interface Position {
+  readonly epoch: string;
+  readonly offset: number;
+}
+
+/** Who hears what is not held back any more. */
+export interface HoldEnd {
+  push(frame: Frame): void;
+  /** The live messages have gone past what the backlog showed: nothing is to be left out any more. Called once. */
+  passed(): void;
+}
+
+/**
+ * A stream held back from one subscription, from the moment when it may have missed something until its backlog stands in the outbox. What
+ * is published meanwhile waits here, so that it can't overtake the backlog; afterwards the position decides what the backlog has shown.
+ */
+export class Hold {
+  /** Where the stream stood on this node when it began; undefined: unknown, or nothing was published yet. */
+  readonly startedAt: Position | undefined;
+  /** The client has asked for the backlog, so it is going to end with that. */
+  isAsked: boolean;
+  #waiting: { readonly frame: Frame; readonly position: Position | undefined }[] = [];
+  #bytes = 0;
+  #isOverflowed = false;
+  #shown: Position | undefined;
+  #end: HoldEnd | undefined;
+
+  constructor(startedAt: Position | undefined, isAsked: boolean) {
+    this.startedAt = startedAt;
+    this.isAsked = isAsked;
+  }
+
+  /** Something was dropped, and nothing is taken until `restart`. */
+  get isOverflowed(): boolean {
+    return this.#isOverflowed;
+  }
+
+  /** Takes the place of an earlier hold: what that had shown stays shown. */
+  follow(earlier: Hold | undefined): void {
+    if (earlier !== undefined) this.#shown = earlier.#shown;
+  }
+
+  /** A message for the subscription. */
+  take(frame: Frame, position: Position | undefined): void {
+    if (this.#end !== undefined) {
+      this.#pass(this.#end, frame, position);
+      return;
+    }
+    if (this.#isOverflowed) return;
+    this.#bytes += frame.bytes.length;
+    if (this.#bytes > MOST_BYTES) {
+      this.restart();
+      this.#isOverflowed = true;
+      return;
+    }
+    this.#waiting.push({ frame, position });
+  }
+
+  /** Forgets what waits and collects anew: the history is going to be read after this. */
+  restart(): void {
+    this.#waiting = [];
+    this.#bytes = 0;
+    this.#isOverflowed = false;
+  }
+
+  /** Why a backlog that reaches up to `head` can't be put in order before what waits and what comes; undefined: it can. */
+  conflictWith(head: Position | undefined): string | undefined {
+    const { startedAt } = this;
+    if (startedAt !== undefined && (head === undefined || (head.epoch === startedAt.epoch && head.offset < startedAt.offset))) {
+      return "the history is behind what was delivered here";
+    }
+    const epochs = this.#waiting.flatMap(({ position }) => (position === undefined ? [] : [position.epoch]));
+    const isMixed = head !== undefined && epochs.at(-1) === head.epoch && epochs.some((epoch) => epoch !== head.epoch);
+    return isMixed ? "the stream began anew meanwhile" : undefined;
+  }
+
+  /** The backlog up to `shown` stands in the outbox: hands over what waits behind it, and from now on what comes. */
+  finish(shown: Position | undefined, end: HoldEnd): void {
+    this.#shown = shown ?? this.#shown;
+    this.#end = end;
+    const waiting = this.#waiting;
+    this.restart();
+    for (const { frame, position } of waiting) this.#pass(end, frame, position);
+  }
+
+  #pass(end: HoldEnd, frame: Frame, position: Position | undefined): void {
+    const shown = this.#shown;
+    if (position !== undefined && shown !== undefined) {
+      if (position.epoch === shown.epoch && position.offset <= shown.offset) return;
+      this.#shown = undefined;
+      end.push(frame);
+      end.passed();
+      return;
+    }
+    end.push(frame);
+  }
+}
