@@ -78,16 +78,44 @@ export function readNatsUrl(text: string): Address<NatsUrl> {
   };
 }
 
-/** Reads an address to listen on, `nats://host:port` or `host:port`. */
-export function readHostPort(text: string): Address<{ readonly host: string; readonly port: number }> {
-  const match = /^(?:(\w[\w+.-]*):\/\/)?(?:\[([\da-f:.]+)\]|([\w.-]+)):(\d{1,5})\/?$/iu.exec(text.trim());
-  const port = Number(match?.[4]);
-  const host = match?.[2] ?? match?.[3];
-  if (host === undefined || port < 1 || port > 65_535) {
-    return { problem: `is ${JSON.stringify(text.slice(0, 80))}, which is no address such as nats://127.0.0.1:4222` };
+/** An address to listen on. @see readListenAddress */
+export interface ListenAddress {
+  /** IPv6 without brackets. */
+  readonly host: string;
+  readonly port: number;
+  /** What whoever connects has to show; undefined: nothing. */
+  readonly login: NatsLogin | undefined;
+}
+
+export type NatsLogin = { readonly user: string; readonly password: string } | { readonly token: string };
+
+/** Reads `nats://user:password@host:port`, or less of it; a user without a password is a token. The problem never repeats it. */
+export function readListenAddress(text: string): Address<ListenAddress> {
+  const given = text.trim();
+  const full = given.includes("://") ? given : `nats://${given}`;
+  const url = URL.canParse(full) ? new URL(full) : undefined;
+  if (
+    url === undefined ||
+    /^\d*$/u.test(url.hostname) ||
+    !/^\/?$/u.test(url.pathname) ||
+    !(Number(url.port) > 0) ||
+    url.search + url.hash !== ""
+  ) {
+    return { problem: "is no address such as nats://127.0.0.1:4222; odd characters in a password are written like %23" };
   }
-  if (match?.[1]?.toLowerCase() === "tls") return { problem: "is tls://, but the embedded server offers no TLS" };
-  return { host, port };
+  if (url.protocol === "tls:") return { problem: "is tls://, but the embedded server offers no TLS" };
+  const [user, password] = [decoded(url.username), decoded(url.password)];
+  if (user === undefined || password === undefined) return { problem: "has a stray % in its user or password; write it as %25" };
+  const login = user === "" && password === "" ? undefined : password === "" ? { token: user } : { user, password };
+  return { host: url.hostname.replace(/^\[(.*)\]$/su, "$1"), port: Number(url.port), login };
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** undefined when it is no address. */

@@ -94,17 +94,17 @@ function apiDangers({ api, server }: Config): readonly Danger[] {
 
 function clusterDangers({ embeddedNats, pubsub, redis }: Config, settings: Settings): readonly Danger[] {
   const dangers: Danger[] = [];
-  const doors: readonly (readonly [option: string, host: string | undefined, port: number | undefined])[] = [
-    ["enats_addr", embeddedNats?.listen.host, embeddedNats?.listen.port],
-    ["enats_cluster", embeddedNats?.cluster?.listen.host, embeddedNats?.cluster?.listen.port],
-    ["enats_gateway", embeddedNats?.gateway?.listen.host, embeddedNats?.gateway?.listen.port],
-  ];
-  for (const [option, host, port] of doors) {
+  const doors = [
+    ["enats_addr", embeddedNats?.listen],
+    ["enats_cluster", embeddedNats?.cluster?.listen],
+    ["enats_gateway", embeddedNats?.gateway?.listen],
+  ] as const;
+  for (const [option, door] of doors) {
     // Where a preset opens it, the host's network is private.
-    if (host === undefined || isLoopback(host) || settings.source(option) === "preset") continue;
+    if (door === undefined || door.login !== undefined || isLoopback(door.host) || settings.source(option) === "preset") continue;
     dangers.push({
       option,
-      sentence: `the embedded NATS asks nobody for a password: whoever reaches port ${port} of ${host} may hear and publish everything; let only your own machines reach it`,
+      sentence: `whoever reaches port ${door.port} of ${door.host} may hear and publish everything: put user and password into the address, or let only your own machines reach it`,
     });
   }
   const address = pubsub.adapter === "redis" ? readRedisAddress(redis) : undefined;

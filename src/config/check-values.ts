@@ -2,7 +2,17 @@ import type { Option, OptionValue } from "./option.ts";
 import { showValue } from "./value.ts";
 
 /** Options that count as secret because there may be a password in the address. The address itself is worth seeing. */
-const addresses: ReadonlySet<string> = new Set(["redis_url", "redis_sentinels", "rpc_host", "nats_servers"]);
+const addresses: ReadonlySet<string> = new Set([
+  "redis_url",
+  "redis_sentinels",
+  "rpc_host",
+  "nats_servers",
+  "enats_addr",
+  "enats_cluster",
+  "enats_cluster_routes",
+  "enats_gateway",
+  "enats_gateways",
+]);
 
 /** An option's value for people: what is secret in it is hidden. */
 export function shownValue(option: Option, value: OptionValue): string {

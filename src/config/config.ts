@@ -1,3 +1,4 @@
+import type { ListenAddress } from "./addresses.ts";
 import type { Tags } from "./option.ts";
 
 /** A port of its own, or the one that clients use. */
@@ -108,7 +109,8 @@ export interface Config {
   readonly nats: {
     /** URLs, perhaps with user and password or token inside; checked when a part uses NATS. That of the embedded server when it is to be used. */
     readonly servers: readonly string[];
-    readonly randomizeServers: boolean;
+    /** Whether they are tried in random order. */
+    readonly isRandomized: boolean;
     /** Of all subjects, streams and buckets of pub/sub and broker; not of the application's subject. May be empty; letters, digits, - and _. */
     readonly prefix: string;
     /** A part uses NATS: readiness depends on it. */
@@ -234,20 +236,20 @@ export interface Config {
   };
 }
 
-/** A NATS server of our own. It asks nobody for a password. */
+/** A NATS server of our own. */
 export interface EmbeddedNats {
   /** Absolute path of the program, which was there when the configuration was read. */
   readonly binary: string;
   /** undefined: make one up. */
   readonly serverName: string | undefined;
-  readonly listen: Address;
+  readonly listen: ListenAddress;
   /** undefined: alone. `routes` are URLs of other members. */
-  readonly cluster: { readonly name: string; readonly listen: Address; readonly routes: readonly string[] } | undefined;
+  readonly cluster: { readonly name: string; readonly listen: ListenAddress; readonly routes: readonly string[] } | undefined;
   /** undefined: none. `name` is the cluster's; `advertise` is host:port. */
   readonly gateway:
     | {
         readonly name: string;
-        readonly listen: Address;
+        readonly listen: ListenAddress;
         readonly advertise: string | undefined;
         readonly remotes: readonly { readonly name: string; readonly urls: readonly string[] }[];
       }
@@ -258,12 +260,6 @@ export interface EmbeddedNats {
   readonly maxPayloadBytes: number;
   readonly isDebug: boolean;
   readonly isTrace: boolean;
-}
-
-interface Address {
-  /** Without brackets. */
-  readonly host: string;
-  readonly port: number;
 }
 
 interface Rates {

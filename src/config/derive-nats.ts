@@ -1,5 +1,5 @@
 import { CableError } from "../errors.ts";
-import { readHostPort, readNatsUrl } from "./addresses.ts";
+import { readListenAddress, readNatsUrl, type ListenAddress } from "./addresses.ts";
 import type { Config, EmbeddedNats } from "./config.ts";
 import type { DeriveOptions } from "./derive.ts";
 import { pubsubAdapter } from "./derive-broker.ts";
@@ -22,13 +22,15 @@ export function deriveNats({ settings }: DeriveOptions, embedded: EmbeddedNats |
       if ("problem" in url) throw new CableError("config.invalid_value", `${origin} ${url.problem}`);
     }
   }
-  return { servers, randomizeServers: !settings.flag("nats_dont_randomize_servers"), prefix: settings.text("nats_prefix"), isRequired };
+  return { servers, isRandomized: !settings.flag("nats_dont_randomize_servers"), prefix: settings.text("nats_prefix"), isRequired };
 }
 
 /** Where we reach it ourselves. */
-function addressOf({ listen: { host, port } }: EmbeddedNats): string {
+function addressOf({ listen: { host, port, login } }: EmbeddedNats): string {
   const reached = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
-  return `nats://${reached.includes(":") ? `[${reached}]` : reached}:${port}`;
+  const shown = login === undefined ? [] : "token" in login ? [login.token] : [login.user, login.password];
+  const credentials = shown.length === 0 ? "" : `${shown.map(encodeURIComponent).join(":")}@`;
+  return `nats://${credentials}${reached.includes(":") ? `[${reached}]` : reached}:${port}`;
 }
 
 /** @throws {CableError} `config.invalid_value`, `config.missing_program` */
@@ -107,11 +109,17 @@ function program(settings: Settings, findProgram: DeriveOptions["findProgram"]):
   );
 }
 
-function addressIn(settings: Settings, option: string): { readonly host: string; readonly port: number } | undefined {
+function addressIn(settings: Settings, option: string): ListenAddress | undefined {
   const text = settings.text(option);
   if (text === "") return undefined;
-  const address = readHostPort(text);
+  const address = readListenAddress(text);
   if ("problem" in address) throw new CableError("config.invalid_value", `${settings.get(option).origin} ${address.problem}`);
+  if (option !== "enats_addr" && address.login !== undefined && "token" in address.login) {
+    throw new CableError(
+      "config.invalid_value",
+      `${settings.get(option).origin} has a user without a password: servers show each other both`,
+    );
+  }
   return address;
 }
 
@@ -123,6 +131,12 @@ function urlIn(settings: Settings, option: string, text: string): string {
 
 function advertised(settings: Settings): string | undefined {
   const address = addressIn(settings, "enats_gateway_advertise");
+  if (address?.login !== undefined) {
+    throw new CableError(
+      "config.invalid_value",
+      `${settings.get("enats_gateway_advertise").origin} is told to others, so it has no user or password`,
+    );
+  }
   return address && `${address.host.includes(":") ? `[${address.host}]` : address.host}:${address.port}`;
 }
 
@@ -131,10 +145,7 @@ function remoteIn(settings: Settings, text: string): { readonly name: string; re
   const [, name, urls] = /^\s*([^:\s]+?)\s*:(?!\/\/)\s*(.+)$/su.exec(text) ?? [];
   if (name === undefined || urls === undefined) {
     const { origin } = settings.get("enats_gateways");
-    throw new CableError(
-      "config.invalid_value",
-      `${origin} has ${JSON.stringify(text)}, which is not name:nats://host:port,nats://host:port`,
-    );
+    throw new CableError("config.invalid_value", `${origin} has an item that is not name:nats://host:port,nats://host:port`);
   }
   return { name, urls: urls.split(",").map((url) => urlIn(settings, "enats_gateways", url)) };
 }

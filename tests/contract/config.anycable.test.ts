@@ -85,7 +85,7 @@ describe("what AnyCable's --print-config says", () => {
       api: { listen: { host: "localhost", port: 9003 }, path: "/v1", key: "ak", corsOrigins: undefined },
       pubsub: { adapter: "nats", redisChannel: "__anycable_internal__", natsChannel: "__anycable_internal__" },
       broker: { adapter: "nats", historyLimit: 50, historyTtlMs: 300_000, sessionsTtlMs: 300_000, presenceTtlMs: 15_000 },
-      nats: { servers: ["nats://127.0.0.1:4242"], randomizeServers: false, isRequired: true },
+      nats: { servers: ["nats://127.0.0.1:4242"], isRandomized: false, isRequired: true },
       embeddedNats: {
         serverName: "n1",
         listen: { host: "0.0.0.0", port: 4242 },

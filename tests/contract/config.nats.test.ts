@@ -11,7 +11,7 @@ describe("NATS", () => {
     for (const argument of ["--pubsub=nats", "--broker=nats", "--broadcast_adapter=nats"]) {
       expect(of(argument).config.nats).toEqual({
         servers: ["nats://127.0.0.1:4222"],
-        randomizeServers: true,
+        isRandomized: true,
         prefix: "",
         isRequired: true,
       });
@@ -109,6 +109,26 @@ describe("the embedded server", () => {
     expect(servers("--nats_servers=nats://hub:4222")).toEqual(["nats://hub:4222"]);
   });
 
+  it("asks for what its addresses name", () => {
+    const loaded = of(
+      "--embed_nats",
+      "--enats_addr=nats://s%23cret@0.0.0.0:4242",
+      "--enats_cluster=u:p%40ss@0.0.0.0:5222",
+      "--enats_cluster_routes=nats://u:p%40ss@a:5222",
+      "--enats_gateway=nats://g:p@0.0.0.0:7222",
+    );
+    expect(loaded.config).toMatchObject({
+      nats: { servers: ["nats://s%23cret@127.0.0.1:4242"] },
+      embeddedNats: {
+        listen: { login: { token: "s#cret" } },
+        cluster: { listen: { login: { user: "u", password: "p@ss" } }, routes: ["nats://u:p%40ss@a:5222"] },
+        gateway: { listen: { login: { user: "g", password: "p" } } },
+      },
+    });
+    expect(of("--embed_nats", "--enats_addr=nats://u:p@10.0.0.1:4242").config.nats.servers).toEqual(["nats://u:p@10.0.0.1:4242"]);
+    expect(of("--embed_nats").config.embeddedNats?.listen.login).toBeUndefined();
+  });
+
   it("runs JetStream for the broker, or when told so", () => {
     const jetStream = (...argv: readonly string[]): unknown => of("--embed_nats", ...argv).config.embeddedNats?.jetStream;
     expect(jetStream("--enats_store_dir=/data")).toBeUndefined();
@@ -129,18 +149,20 @@ describe("the embedded server", () => {
   });
 
   it.each([
-    ["--enats_addr=nats://127.0.0.1", '--enats_addr is "nats://127.0.0.1", which is no address such as nats://127.0.0.1:4222'],
+    ["--enats_addr=nats://127.0.0.1", "--enats_addr is no address such as nats://127.0.0.1:4222"],
     ["--enats_addr=", "--enats_addr can't be empty"],
-    ["--enats_addr=nats://u:p@127.0.0.1:4222", "which is no address"],
-    ["--enats_addr=nats://127.0.0.1:0", "which is no address"],
+    ["--enats_addr=nats://u:p%@127.0.0.1:4222", "--enats_addr has a stray %"],
+    ["--enats_cluster=nats://u@127.0.0.1:5222", "--enats_cluster has a user without a password"],
+    ["--enats_gateway_advertise=u:p@a:7222", "it has no user or password"],
+    ["--enats_addr=nats://127.0.0.1:0", "--enats_addr is no address"],
     ["--enats_addr=tls://127.0.0.1:4222", "--enats_addr is tls://, but the embedded server offers no TLS"],
-    ["--enats_cluster=5222", '--enats_cluster is "5222", which is no address'],
+    ["--enats_cluster=5222", "--enats_cluster is no address"],
     ["--enats_cluster=nats://0.0.0.0:4222", "--enats_cluster and enats_addr (default) are both port 4222"],
     ["--enats_gateway=nats://127.0.0.1:4222", "--enats_gateway and enats_addr (default) are both port 4222"],
     ["--enats_gateways=x1:7222", "--enats_gateways is no address"],
-    ["--enats_gateways=nats://x1:7222", "which is not name:nats://host:port"],
+    ["--enats_gateways=nats://x1:7222", "has an item that is not name:nats://host:port"],
     ["--enats_gateways=x:http://x1:7222", "--enats_gateways has an unknown scheme"],
-    ["--enats_gateway_advertise=x1", '--enats_gateway_advertise is "x1"'],
+    ["--enats_gateway_advertise=x1", "--enats_gateway_advertise is no address"],
     ["--enats_cluster_routes=nats://a:b", "--enats_cluster_routes is no address"],
     ["--enats_cluster_name=", "--enats_cluster_name can't be empty"],
     ["--enats_cluster_name=a b", "blanks and control characters"],

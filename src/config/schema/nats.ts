@@ -72,6 +72,7 @@ export const embeddedNatsOptions: OptionGroup = {
       toml: "embedded_nats.service_addr",
       type: "string",
       default: "nats://127.0.0.1:4222",
+      isSecret: true,
       class: "works",
       text: "Address that its clients connect to.",
       advice:
@@ -82,9 +83,11 @@ export const embeddedNatsOptions: OptionGroup = {
       toml: "embedded_nats.cluster_addr",
       type: "string",
       default: "",
+      isSecret: true,
       class: "works",
       text: "Address for other members of its cluster, such as nats://0.0.0.0:5222; empty is no cluster.",
-      advice: "Whoever reaches it can join, hear and publish everything: only on a private network.",
+      advice:
+        "Whoever reaches it can join, hear and publish everything, unless the address has user and password, the same on all members: nats://user:password@0.0.0.0:5222.",
     },
     {
       name: "enats_cluster_name",
@@ -100,18 +103,21 @@ export const embeddedNatsOptions: OptionGroup = {
       toml: "embedded_nats.routes",
       type: "list",
       default: [],
+      isSecret: true,
       class: "works",
       text: "Addresses of other members, such as nats://10.0.0.2:5222.",
-      advice: "One that is up is enough. A name with several addresses names them all.",
+      advice:
+        "One that is up is enough. A name with several addresses names them all. User and password stand inside, where the cluster has some.",
     },
     {
       name: "enats_gateway",
       toml: "embedded_nats.gateway_addr",
       type: "string",
       default: "",
+      isSecret: true,
       class: "works",
       text: "Address for other clusters; empty is none.",
-      advice: "Whoever reaches it can hear and publish everything.",
+      advice: "Who may come is decided as for `enats_cluster`.",
     },
     {
       name: "enats_gateways",
@@ -119,6 +125,7 @@ export const embeddedNatsOptions: OptionGroup = {
       type: "list",
       default: [],
       separator: ";",
+      isSecret: true,
       class: "works",
       text: "Other clusters: name:nats://a:7222,nats://b:7222;name2:nats://c:7222.",
     },
