@@ -79,6 +79,15 @@ export function placeOf({ at }: Pick<RedisEndpoint, "at">): string {
   return `${at.host.includes(":") ? `[${at.host}]` : at.host}:${at.port}`;
 }
 
+/** What was named in it. */
+export function endpointsOf(address: RedisAddress): readonly RedisEndpoint[] {
+  return address.kind === "sentinels" ? address.sentinels : address.servers;
+}
+
+export function hostsOf(address: RedisAddress): readonly string[] {
+  return endpointsOf(address).flatMap(({ at }) => ("host" in at ? [at.host] : []));
+}
+
 function urlOf(server: RedisEndpoint): string {
   return `${"path" in server.at ? "unix" : server.isTls ? "rediss" : "redis"}://${placeOf(server)}`;
 }

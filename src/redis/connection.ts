@@ -1,7 +1,7 @@
 import type { Clock, Timer } from "../clock.ts";
 import { backoffMs } from "../internal/backoff.ts";
 import { placeOf, type RedisEndpoint } from "./address.ts";
-import { identityOf, newRedisClient, type RedisClient } from "./client.ts";
+import { identityOf, newRedisClient, type RedisClient, type RedisIdentity } from "./client.ts";
 import type { RedisLocator } from "./locator.ts";
 import { publicReasonOf, reasonOf } from "./reason.ts";
 import type { RedisTlsOptions } from "./tls.ts";
@@ -12,7 +12,7 @@ export interface RedisConnectionOptions {
   /** Hosts that were configured: a certificate for any of them will do. */
   readonly names: readonly string[];
   /** Makes a new connection fit for use: subscribes, say. It counts as made when this resolves. */
-  readonly prepare: (client: RedisClient) => Promise<unknown>;
+  readonly prepare: (client: RedisClient, endpoint: RedisEndpoint, identity: RedisIdentity) => Promise<unknown>;
   /** Hears what happens. */
   readonly told: RedisConnectionEvents;
   /** @see RedisClientOptions */
@@ -102,8 +102,9 @@ export class RedisConnection {
         client.destroy();
         return;
       }
-      await locator.inspect(endpoint, await identityOf(client), client);
-      await prepare(client);
+      const identity = await identityOf(client);
+      await locator.inspect(endpoint, identity, client);
+      await prepare(client, endpoint, identity);
       if (turn === this.#turn) this.#connected(endpoint);
     } catch (error) {
       this.#failed(turn, error);

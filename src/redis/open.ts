@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { Logger } from "../logger.ts";
-import { redisAddress, type RedisAddress, type RedisEndpoint } from "./address.ts";
-import type { RedisClient } from "./client.ts";
+import { endpointsOf, hostsOf, redisAddress, type RedisAddress, type RedisEndpoint } from "./address.ts";
+import type { RedisClient, RedisIdentity } from "./client.ts";
 import { RedisConnection, type RedisConnectionEvents, type RedisConnectionState } from "./connection.ts";
 import type { RedisLocator } from "./locator.ts";
 import { SentinelsLocator } from "./sentinels.ts";
@@ -28,7 +28,7 @@ export interface RedisOptions {
 export interface RedisOpening {
   readonly redis: RedisOptions;
   /** Makes a new connection fit for use: subscribes, say. The connection counts as made when this resolves; when it rejects, it is tried again. */
-  readonly prepare: (client: RedisClient) => Promise<unknown>;
+  readonly prepare: (client: RedisClient, endpoint: RedisEndpoint, identity: RedisIdentity) => Promise<unknown>;
   /** Selects the database of the URL. Default false: pub/sub does not know databases. */
   readonly usesDatabase?: boolean;
   /** False for a default address where there may be nothing: it is tried all the same, and not complained about. */
@@ -91,16 +91,8 @@ export function openRedis(opening: RedisOpening): OpenedRedis {
   };
 }
 
-function hostsOf(address: RedisAddress): readonly string[] {
-  return endpointsOf(address).flatMap(({ at }) => ("host" in at ? [at.host] : []));
-}
-
 function hasTls(address: RedisAddress): boolean {
   return [...endpointsOf(address), ...(address.kind === "sentinels" ? [address.master] : [])].some(({ isTls }) => isTls);
-}
-
-function endpointsOf(address: RedisAddress): readonly RedisEndpoint[] {
-  return address.kind === "sentinels" ? address.sentinels : address.servers;
 }
 
 /** Says once that Redis is away, and once that it is back. */
