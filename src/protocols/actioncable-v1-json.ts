@@ -1,6 +1,7 @@
 import { decodeHistory, decodePresence, malformed } from "./decode-fields.ts";
 import type { ClientCommand, ServerMessage } from "./messages.ts";
 import type { Payload, Protocol } from "./protocol.ts";
+import { rawMember } from "./raw-member.ts";
 
 /**
  * Action Cable's own protocol, `actioncable-v1-json`, with AnyCable's additions. Key order is AnyCable 1.6.16's, byte for byte; only
@@ -91,7 +92,7 @@ function decode(payload: Payload): ClientCommand {
       return { command, identifier: identifierOf(identifier), data };
     case "whisper":
       if (data === undefined) throw malformed("a whisper needs `data`");
-      return { command, identifier: identifierOf(identifier), data: JSON.stringify(data) };
+      return { command, identifier: identifierOf(identifier), data: rawMember(payload, "data")! };
     default:
       return { command: "unknown", name: command };
   }

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { publicStream, type CableClient } from "../support/cable-client.ts";
 import { channel, hears, RpcStage, says, state } from "../support/rpc-stage.ts";
@@ -52,6 +53,17 @@ describe("whispers", () => {
     expect(await other.sync()).toEqual([]);
     expect(await sender.sync()).toEqual([{ identifier, message: "you too" }]);
     expect(stage.commands(sid)).toEqual([]);
+  });
+
+  it("arrive as they were written, whatever numbers a parser would make of it", async () => {
+    const identifier = publicStream("ids");
+    await everybodySubscribes(identifier);
+    const written = '{"id": 9007199254740993, "b":1.0, "10":[-0]}';
+    const heard = once(other.socket, "message");
+    sender.socket.send(`{"command":"whisper","data":${written},"identifier":${JSON.stringify(identifier)}}`);
+    const [bytes] = (await heard) as [Buffer];
+    expect(bytes.toString()).toBe(`{"identifier":${JSON.stringify(identifier)},"message":${written}}`);
+    expect(await other.sync()).toHaveLength(1);
   });
 
   it("spare their sender under every identifier, and reach others under theirs", async () => {
