@@ -32,9 +32,10 @@ export const errorCodes = {
   "config.invalid_value": "An option has a value that it can't have.",
   "config.not_built": "The option belongs to a part that this version does not have.",
   "config.missing_package": "An option needs an npm package that is not installed with Ropeway; the message says how to install it.",
-  "config.missing_program": "An option needs a program that is not on this machine; the message says which.",
+  "config.missing_program": "An option needs a program that is not on this machine; the message says which, and how to install it.",
   "config.unreadable_file": "The configuration file can't be read or parsed.",
   "listener.unavailable": "The address can't be listened on: taken, not ours, or not permitted.",
+  "nats.embedded_failed": "The NATS server that `embed_nats` asks for did not start; the message has its last words.",
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;
