@@ -158,6 +158,7 @@ describe("the embedded server", () => {
     ["--enats_addr=tls://127.0.0.1:4222", "--enats_addr is tls://, but the embedded server offers no TLS"],
     ["--enats_cluster=5222", "--enats_cluster is no address"],
     ["--enats_cluster=nats://0.0.0.0:4222", "--enats_cluster and enats_addr (default) are both port 4222"],
+    ["--enats_addr=nats://0.0.0.0:5222", "--enats_cluster and enats_addr (--enats_addr) are both port 5222"],
     ["--enats_gateway=nats://127.0.0.1:4222", "--enats_gateway and enats_addr (default) are both port 4222"],
     ["--enats_gateways=x1:7222", "--enats_gateways is no address"],
     ["--enats_gateways=nats://x1:7222", "has an item that is not name:nats://host:port"],

@@ -98,6 +98,7 @@ describe("on Fly", () => {
   it("with Redis both come", () => {
     for (const env of [{ REDIS_URL: "redis://cache" }, { ANYCABLE_REDIS_SENTINELS: "a:26379" }]) {
       const loaded = load({ env: { ...fly, ...env } });
+      expect(preset(loaded)).toEqual({ host: "0.0.0.0" });
       expect(loaded.config.broadcast.adapters).toEqual(["http", "redis"]);
       expect(loaded.config).toMatchObject({ redis: { isRequired: true }, pubsub: { adapter: "redis" }, embeddedNats: undefined });
       expect(loaded.warnings).toEqual([]);

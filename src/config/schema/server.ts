@@ -73,7 +73,8 @@ export const serverOptions: OptionGroup = {
       isSecret: true,
       class: "works",
       text: "The application's secret: other keys are derived from it. `none` is no secret.",
-      advice: "The same as the application's. In this version it gives the key for broadcasts over HTTP.",
+      advice:
+        "The same as the application's. It gives the keys for broadcasts and calls over HTTP and for the API, and stands in for those of tokens and signed streams.",
     },
     {
       name: "public",
@@ -82,7 +83,7 @@ export const serverOptions: OptionGroup = {
       default: false,
       class: "works",
       text: "No authentication, open streams, and anybody may publish over HTTP.",
-      advice: "For development. It takes every key out of use.",
+      advice: "For development. It takes the key for broadcasts out of use; the API keeps its own.",
     },
     {
       name: "noauth",
