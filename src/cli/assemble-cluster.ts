@@ -30,28 +30,31 @@ export function presenceRule({ streams }: BrokerConfig): ((stream: string) => bo
   return (stream) => streams.find(({ pattern }) => matches(pattern, stream))?.presence ?? true;
 }
 
-export async function pubsubOf(
-  { pubsub, redis, broadcast }: Config,
-  { logger, clock, metrics }: Outside & { readonly metrics: Metrics },
-): Promise<Pubsub> {
+/** What channels between nodes are called in Redis. */
+function redisChannels({ pubsub, redis, broadcast }: Config): ChannelNamesOptions {
+  return {
+    prefix: redis.prefix,
+    internal: pubsub.redisChannel,
+    reserved: broadcast.adapters.includes("redis") ? [broadcast.redisChannel] : [],
+  };
+}
+
+export async function pubsubOf(config: Config, { logger, clock, metrics }: Outside & { readonly metrics: Metrics }): Promise<Pubsub> {
+  const { pubsub, redis } = config;
   switch (pubsub.adapter) {
     case "local":
       return localPubsub();
     case "redis": {
       const { redisPubsub } = await import("../pubsub/redis.ts");
-      const channels: ChannelNamesOptions = {
-        prefix: redis.prefix,
-        internal: pubsub.redisChannel,
-        reserved: broadcast.adapters.includes("redis") ? [broadcast.redisChannel] : [],
-      };
-      return redisPubsub({ redis, channels, clock, logger, metrics });
+      return redisPubsub({ redis, channels: redisChannels(config), clock, logger, metrics });
     }
     case "nats":
       throw notWired("pubsub=nats", "pub/sub between nodes over NATS");
   }
 }
 
-export async function brokerOf({ broker, pubsub }: Config, { clock }: Outside): Promise<Broker | undefined> {
+export async function brokerOf(config: Config, { clock, logger }: Outside): Promise<Broker | undefined> {
+  const { broker, pubsub, redis } = config;
   const settingsFor = streamSettings(broker);
   const { sessionsTtlMs, presenceTtlMs } = broker;
   switch (broker.adapter) {
@@ -67,10 +70,20 @@ export async function brokerOf({ broker, pubsub }: Config, { clock }: Outside): 
         newEpoch: () => randomBytes(6).toString("base64url"),
         clock,
       });
-    case "redis":
+    case "redis": {
+      const { redisBroker } = await import("../broker/redis/index.ts");
+      // On the same Redis what stores a publication passes it on as well, so that nobody hears them in another order.
+      const announce = pubsub.adapter === "redis" ? await redisAnnouncement(config) : undefined;
+      return redisBroker({ redis, prefix: redis.prefix, settingsFor, announce, sessionsTtlMs, presenceTtlMs, clock, logger });
+    }
     case "nats":
       throw notWired(`broker=${broker.adapter}`, `the ${broker.adapter} broker`);
   }
+}
+
+async function redisAnnouncement(config: Config): Promise<{ readonly channelOf: (stream: string) => string }> {
+  const { channelNames } = await import("../redis/channel-names.ts");
+  return channelNames(redisChannels(config));
 }
 
 function notWired(option: string, part: string): CableError {
