@@ -10,7 +10,7 @@ export const counters = {
   publications_total: "Publications received from the application, remote commands included",
   broadcast_msg_total: "Publications and remote commands handled for this node's clients",
   remote_commands_total: "Remote commands carried out",
-  failed_broadcast_msg_total: "Publications that could not be parsed",
+  failed_broadcast_msg_total: "Publications that could not be parsed or handled",
   failed_pubsub_msg_total: "Messages of other nodes that were not understood: malformed, too large, or of a newer version (Ropeway's own)",
   server_msg_total: "Messages written to clients",
   failed_server_msg_total: "Messages that could not be written because the client was gone",

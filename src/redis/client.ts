@@ -1,4 +1,4 @@
-import { createClient, ErrorReply, type RedisClientType } from "@redis/client";
+import { createClient, ErrorReply, RESP_TYPES, type RedisClientType } from "@redis/client";
 import { placeOf, type RedisEndpoint } from "./address.ts";
 import { tlsConnectOptions, type RedisTlsOptions } from "./tls.ts";
 
@@ -58,10 +58,32 @@ export async function identityOf(client: RedisClient): Promise<RedisIdentity> {
   return { role: one(says("role"), "master", "replica"), mode: one(says("mode"), "standalone", "cluster", "sentinel") };
 }
 
+/** Whether it was a server that said no; else the connection is no good. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof ErrorReply;
+}
+
 /** For commands that some servers don't know or some users may not call: a refusal is no answer, a lost connection an error. */
 export function unlessLost(error: unknown): undefined {
-  if (error instanceof ErrorReply) return undefined;
+  if (isRefusal(error)) return undefined;
   throw error;
+}
+
+/** Texts in its answers come as they were sent, as Buffers, not as UTF-8 with replacements. */
+export function rawAnswers(client: RedisClient): Pick<RedisClient, "sendCommand"> {
+  return client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
+}
+
+/** Ends a command of this client that blocks, from a second connection. Rejects when that is not allowed, or both are gone. */
+export async function unblock(client: RedisClient, clientId: number): Promise<void> {
+  const other = client.duplicate();
+  other.on("error", () => {});
+  try {
+    await other.connect();
+    await other.sendCommand(["CLIENT", "UNBLOCK", String(clientId)]);
+  } finally {
+    other.destroy();
+  }
 }
 
 /** Connects, asks, and ends the connection, whatever comes of it. */

@@ -89,6 +89,11 @@ export class RedisConnection {
     this.#setState(undefined, undefined);
   }
 
+  /** The connection in use is no good, whatever it looks like. */
+  giveUp(client: RedisClient, why: unknown): void {
+    if (client === this.#client) this.#failed(this.#turn, why);
+  }
+
   async #connect(): Promise<void> {
     const turn = ++this.#turn;
     const { locator, prepare } = this.#options;

@@ -3,9 +3,11 @@ import type { Logger } from "../logger.ts";
 import { endpointsOf, hostsOf, redisAddress, type RedisAddress, type RedisEndpoint } from "./address.ts";
 import type { RedisClient, RedisIdentity } from "./client.ts";
 import { RedisConnection, type RedisConnectionEvents, type RedisConnectionState } from "./connection.ts";
+import { hashSlot } from "./hash-slot.ts";
 import type { RedisLocator } from "./locator.ts";
-import { SentinelsLocator } from "./sentinels.ts";
+import { SentinelsLocator, type SentinelsLocatorOptions } from "./sentinels.ts";
 import { ServersLocator } from "./servers.ts";
+import { SlotOwnerLocator } from "./slot-owner.ts";
 import { tlsConnectOptions, type RedisTlsOptions } from "./tls.ts";
 
 /** Which Redis, and how to get there. All parts that use Redis are given the same. */
@@ -29,6 +31,8 @@ export interface RedisOpening {
   readonly redis: RedisOptions;
   /** Makes a new connection fit for use: subscribes, say. The connection counts as made when this resolves; when it rejects, it is tried again. */
   readonly prepare: (client: RedisClient, endpoint: RedisEndpoint, identity: RedisIdentity) => Promise<unknown>;
+  /** In a cluster the connection is to the master that has this key. Default: any node will do, as for pub/sub. */
+  readonly key?: string;
   /** Selects the database of the URL. Default false: pub/sub does not know databases. */
   readonly usesDatabase?: boolean;
   /** False for a default address where there may be nothing: it is tried all the same, and not complained about. */
@@ -52,6 +56,8 @@ export interface OpenedRedis {
   readonly state: RedisConnectionState;
   start(): void;
   stop(): void;
+  /** This connection is no good, whatever it looks like: it is replaced, as if it had broken. One that is replaced already stays so. */
+  giveUp(client: RedisClient, why: unknown): void;
 }
 
 /**
@@ -66,10 +72,7 @@ export function openRedis(opening: RedisOpening): OpenedRedis {
   const names = hostsOf(address);
   if (hasTls(address)) tlsConnectOptions(tls, "", []);
   const shared = { tls, names, clock, random };
-  const locator: RedisLocator =
-    address.kind === "sentinels"
-      ? new SentinelsLocator({ ...shared, ...address, checkIntervalMs, pingIntervalMs, logger })
-      : new ServersLocator({ ...shared, servers: address.servers, checkIntervalMs, logger });
+  const locator = locatorOf(address, opening, { ...shared, checkIntervalMs, pingIntervalMs, logger });
   const connection = new RedisConnection({
     ...shared,
     locator,
@@ -88,7 +91,20 @@ export function openRedis(opening: RedisOpening): OpenedRedis {
     },
     start: () => connection.start(),
     stop: () => connection.stop(),
+    giveUp: (client, why) => connection.giveUp(client, why),
   };
+}
+
+function locatorOf(
+  address: RedisAddress,
+  { key }: RedisOpening,
+  options: Omit<SentinelsLocatorOptions, "sentinels" | "masterName" | "master">,
+): RedisLocator {
+  if (address.kind === "sentinels") return new SentinelsLocator({ ...options, ...address });
+  const { servers } = address;
+  return key === undefined
+    ? new ServersLocator({ ...options, servers })
+    : new SlotOwnerLocator({ ...options, servers, slot: hashSlot(key) });
 }
 
 function hasTls(address: RedisAddress): boolean {

@@ -2,9 +2,10 @@ import type { Clock, Timer } from "../clock.ts";
 import { CableError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { placeOf, type RedisEndpoint } from "./address.ts";
-import { askOnce, endpointIn, isSamePlace, unlessLost, type RedisClient, type RedisIdentity } from "./client.ts";
+import { askOnce, isSamePlace, unlessLost, type RedisClient, type RedisIdentity } from "./client.ts";
 import type { RedisLocator } from "./locator.ts";
 import { reasonOf } from "./reason.ts";
+import { readSlotRanges } from "./slot-ranges.ts";
 import type { RedisTlsOptions } from "./tls.ts";
 
 export interface ServersLocatorOptions {
@@ -67,12 +68,8 @@ export class ServersLocator implements RedisLocator {
   }
 
   async #learn(endpoint: RedisEndpoint, client: RedisClient): Promise<void> {
-    const slots: unknown = await client.sendCommand(["CLUSTER", "SLOTS"]).catch(unlessLost);
-    // Each range of slots: its first and last, then the nodes that have it.
-    const nodes = Array.isArray(slots)
-      ? (slots as unknown[]).flatMap((range) => (Array.isArray(range) ? (range as unknown[]).slice(2) : []))
-      : [];
-    const found = nodes.flatMap((node) => endpointIn(node, endpoint) ?? []);
+    const reply: unknown = await client.sendCommand(["CLUSTER", "SLOTS"]).catch(unlessLost);
+    const found = readSlotRanges(reply, endpoint).flatMap(({ master, replicas }) => [master, ...replicas]);
     const byPlace = new Map(found.map((one) => [placeOf(one), one]));
     if (byPlace.size > 0) this.#learned = [...byPlace.values()];
   }

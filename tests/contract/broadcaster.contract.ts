@@ -64,17 +64,20 @@ export function broadcasterContract(name: string, open: () => Promise<Broadcaste
     });
 
     it("goes on after bodies that are not accepted, however that is told", async () => {
+      const isRepeated = (body: string): boolean => bodies.filter((one) => one === body).length > 1;
       await start((body) => {
         bodies.push(body);
         if (body === "thrown") throw new CableError("publication.malformed", "thrown");
-        if (body === "unavailable") throw new CableError("publication.unavailable", "not now");
+        if (body === "unavailable" && !isRepeated(body)) throw new CableError("publication.unavailable", "not now");
         if (body === "fault") throw new TypeError("a fault of ours");
         return body === "rejected" ? Promise.reject(new CableError("publication.malformed", "rejected")) : undefined;
       });
       const answers = await rig.publish("thrown", "rejected", "unavailable", "fault", "fine");
       expectAnswers(answers, ["malformed", "malformed", "unavailable", "failed", "accepted"]);
-      await heard(5);
-      expect(bodies).toEqual(["thrown", "rejected", "unavailable", "fault", "fine"]);
+      await vi.waitFor(() => expect(bodies.at(-1)).toBe("fine"), { timeout: 10_000 });
+      // A medium that keeps what was not accepted tries again what may succeed, before it goes on.
+      expect(bodies.filter((body, at) => body !== bodies[at - 1])).toEqual(["thrown", "rejected", "unavailable", "fault", "fine"]);
+      for (const body of ["thrown", "rejected", "fine"]) expect(isRepeated(body)).toBe(false);
     });
 
     it("carries odd streams and texts unharmed to the parser", async () => {

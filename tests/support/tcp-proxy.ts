@@ -1,0 +1,57 @@
+import { once } from "node:events";
+import { connect, createServer, type AddressInfo, type Socket } from "node:net";
+
+/** A wire to a port of 127.0.0.1 that can be cut. */
+export interface TcpProxy {
+  readonly port: number;
+  /** Ends all connections, and lets nobody through any more. */
+  cut(): void;
+  /** Lets through again. */
+  mend(): void;
+  /** Connections stay up, but nothing gets through in either direction. */
+  hold(): void;
+  close(): Promise<void>;
+}
+
+export async function tcpProxy(target: number): Promise<TcpProxy> {
+  const pairs = new Set<readonly [Socket, Socket]>();
+  let isCut = false;
+  const server = createServer((inner) => {
+    if (isCut) return void inner.destroy();
+    const outer = connect(target, "127.0.0.1");
+    const pair = [inner, outer] as const;
+    pairs.add(pair);
+    for (const socket of pair) {
+      socket.on("error", () => {});
+      socket.on("close", () => {
+        pairs.delete(pair);
+        for (const one of pair) one.destroy();
+      });
+    }
+    inner.pipe(outer);
+    outer.pipe(inner);
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const cut = (): void => {
+    isCut = true;
+    for (const pair of pairs) for (const socket of pair) socket.destroy();
+  };
+  return {
+    port: (server.address() as AddressInfo).port,
+    cut,
+    mend: () => void (isCut = false),
+    hold() {
+      for (const pair of pairs) {
+        for (const socket of pair) {
+          socket.unpipe();
+          socket.pause();
+        }
+      }
+    },
+    async close() {
+      cut();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
