@@ -42,6 +42,7 @@ export const logFields: Readonly<Record<string, string>> = {
   config: "The configuration file that was read",
   param: "`jwt_param`",
   enforced: "`enforce_jwt`",
+  authorized: "Whether callers of the API have to show its key",
   keys: "How many keys there are",
   ignored_keys: "Keys of a set that can't be used",
   names: "Names: of metrics, or of those that a certificate is for",

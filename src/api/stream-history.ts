@@ -56,7 +56,8 @@ function startOf(query: URLSearchParams): Start {
 
 function read(history: StreamHistory, stream: string, from: Start, limit: number): HistoryAnswer | Promise<HistoryAnswer> {
   if (from === "newest") return newest(history, stream, limit);
-  return "second" in from ? history.since(stream, from.second, false) : history.after(stream, from.position);
+  // Everything means everything: also what the store lost before it was there again.
+  return "second" in from ? history.since(stream, from.second, true) : history.after(stream, from.position);
 }
 
 /** As many as fit, but one at least. `next` is the position of the last one when there are more. */

@@ -5,7 +5,7 @@ import { httpBroadcaster } from "../broadcasters/http.ts";
 import type { Clock } from "../clock.ts";
 import type { Config, Listen } from "../config/config.ts";
 import { CableError } from "../errors.ts";
-import { healthHandler, readinessHandler, type ReadinessPart } from "../http/health.ts";
+import { healthHandler, readinessHandler, type ReadinessOptions, type ReadinessPart } from "../http/health.ts";
 import type { HttpListener } from "../http/listener.ts";
 import { httpListeners } from "../http/listeners.ts";
 import { originPolicy } from "../http/origin.ts";
@@ -23,6 +23,7 @@ import { clientEnvOf } from "../rpc/request-env.ts";
 import { createCable } from "../cable.ts";
 import type { ClientEnv, Handshake } from "../transports/transport.ts";
 import { websocketTransport } from "../transports/websocket.ts";
+import { apiOf } from "./assemble-api.ts";
 import { brokerOf, presenceRule, pubsubOf } from "./assemble-cluster.ts";
 import { identitiesOf, localChannelsOf } from "./assemble-auth.ts";
 import { exportersOf, tracingOf } from "./assemble-observability.ts";
@@ -64,16 +65,37 @@ export async function assemble(config: Config, outside: Outside): Promise<Assemb
   const { tracing, services: recorders } = await tracingOf(config, outside);
   const { controller: application, parts: rpcParts } = await applicationOf(config, { ...outside, metrics });
   const controller = tracing?.controller(application) ?? application;
+  const tracedListenerAt = (...address: Parameters<typeof listenerAt>): Routes => {
+    const listener = listenerAt(...address);
+    return tracing?.routes(listener) ?? listener;
+  };
   const broadcasters = await broadcastersOf(config, {
     ...outside,
-    routes: () => {
-      const listener = listenerAt(config.broadcast.http.listen, "host", "http_broadcast_port");
-      return tracing?.routes(listener) ?? listener;
-    },
+    routes: () => tracedListenerAt(config.broadcast.http.listen, "host", "http_broadcast_port"),
   });
   const identities = await identitiesOf(config, outside);
   const pubsub = await pubsubOf(config, { ...outside, metrics });
   const broker = await brokerOf(config, outside);
+  const readiness: ReadinessOptions = {
+    clock,
+    parts: [
+      ...broadcasters.flatMap((broadcaster) => partOf(`broadcaster ${broadcaster.name}`, broadcaster)),
+      ...partOf(`pubsub ${pubsub.name}`, pubsub),
+      ...(broker ? partOf(`broker ${broker.name}`, broker) : []),
+      ...rpcParts,
+      ...identities.parts,
+    ],
+    phase: outside.phase,
+  };
+  const api = apiOf(config, {
+    ...outside,
+    routes: (listen) => tracedListenerAt(listen, "api.host", "api_port"),
+    metrics,
+    broker,
+    pubsub: pubsub.name,
+    broadcasters,
+    readiness,
+  });
   const addressLimits = AddressLimits.of(config.limits.address, clock);
   const cable = createCable({
     clock,
@@ -89,7 +111,7 @@ export async function assemble(config: Config, outside: Outside): Promise<Assemb
     pubsub,
     broker,
     allowsPresence: presenceRule(config.broker),
-    broadcasters,
+    broadcasters: [...broadcasters, ...api],
     disconnects: disconnectQueue({
       controller,
       ratePerSecond: config.disconnect.ratePerSecond,
@@ -131,16 +153,7 @@ export async function assemble(config: Config, outside: Outside): Promise<Assemb
   }).mount(main, cable.accept, cable.admits);
 
   main.request(server.healthPath, healthHandler());
-  if (server.readinessPath !== undefined) {
-    const parts = [
-      ...broadcasters.flatMap((broadcaster) => partOf(`broadcaster ${broadcaster.name}`, broadcaster)),
-      ...partOf(`pubsub ${pubsub.name}`, pubsub),
-      ...(broker ? partOf(`broker ${broker.name}`, broker) : []),
-      ...rpcParts,
-      ...identities.parts,
-    ];
-    main.request(server.readinessPath, readinessHandler({ clock, parts, phase: outside.phase }));
-  }
+  if (server.readinessPath !== undefined) main.request(server.readinessPath, readinessHandler(readiness));
   const exporters = await exportersOf(config.metrics, {
     ...outside,
     metrics,

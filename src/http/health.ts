@@ -43,7 +43,7 @@ export interface ReadinessOptions {
 }
 
 /** Whether this node wants clients now, and the state of every part with how long it has lasted (`since_ms`). */
-function readiness({ clock, parts, phase }: ReadinessOptions): Readiness {
+export function readiness({ clock, parts, phase }: ReadinessOptions): Readiness {
   const nowMs = clock.monotonicMs();
   const states = parts.map((part) => ({ part, state: checkPart(part) }));
   const isAway = ({ part, state }: (typeof states)[number]): boolean =>

@@ -52,6 +52,15 @@ describe("the history of a stream", () => {
     expect(offsets(await ask("?limit=2"))).toEqual([249, 250]);
   });
 
+  it("counts what the store lost with an earlier life as missing", async () => {
+    const ask = await asking(
+      keptHistory(published(1, 3), {
+        since: (_stream, _second, isReturning) => (isReturning ? { status: "gone", why: "it was lost" } : Promise.reject(new Error("no"))),
+      }),
+    );
+    expect((await ask("?since=1")).status).toBe(410);
+  });
+
   it("is empty where nothing is remembered", async () => {
     const ask = await asking(keptHistory([]));
     const nothing = { type: "history", stream: "chat/1", scope: "cluster", head: null, publications: [] };
