@@ -21,12 +21,20 @@ async function started(flags: readonly string[], env?: Readonly<Record<string, s
   return ropeway;
 }
 
-/** A client that hears the public stream `news`. */
-async function listener(ropeway: Ropeway): Promise<CableClient> {
-  const client = await CableClient.connect(ropeway.cable);
+/** A client that hears a public stream. */
+async function listener(ropeway: Ropeway, stream = "news", protocol = "actioncable-v1-json"): Promise<CableClient> {
+  const client = await CableClient.connect(ropeway.cable, { protocols: [protocol] });
   cleanups.push(() => client.close());
-  await client.subscribe(publicStream("news"));
+  await client.subscribe(publicStream(stream));
   return client;
+}
+
+function configFile(toml: string): string {
+  const folder = mkdtempSync(join(tmpdir(), "ropeway-api-"));
+  cleanups.push(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, "ropeway.toml");
+  writeFileSync(file, toml);
+  return file;
 }
 
 interface Answer {
@@ -37,10 +45,7 @@ interface Answer {
 /** Asks, and makes sure that the answer is a documented one. */
 async function ask(operationId: string, url: string, init: RequestInit & { readonly key?: string } = {}): Promise<Answer> {
   const { key, ...rest } = init;
-  const response = await fetch(url, {
-    ...rest,
-    headers: { ...(key !== undefined && { authorization: `Bearer ${key}` }), ...rest.headers },
-  });
+  const response = await fetch(url, { ...rest, ...(key !== undefined && { headers: { authorization: `Bearer ${key}` } }) });
   const body = await response.text();
   const { status } = response;
   expect(undocumented(operationId, { status, contentType: response.headers.get("content-type"), body })).toEqual([]);
@@ -103,10 +108,7 @@ describe("the API is there", () => {
   });
 
   it("for pages, if the configuration file says so", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "ropeway-api-"));
-    cleanups.push(() => rmSync(folder, { recursive: true }));
-    const file = join(folder, "ropeway.toml");
-    writeFileSync(file, '[api]\nsecret = "api-key"\ncors_headers = true\ncors_hosts = "app.example.com"\n');
+    const file = configFile('[api]\nsecret = "api-key"\ncors_headers = true\ncors_hosts = "app.example.com"\n');
     const ropeway = await started([`--config-path=${file}`]);
     const allowed = async (origin: string): Promise<string | null> => {
       const response = await fetch(ropeway.http("/api/node"), { method: "OPTIONS", headers: { origin } });
@@ -142,5 +144,103 @@ describe("without a broker", () => {
     const expected = { status: 501, json: { error: { code: "api.unsupported" } } };
     expect(await ask("presenceUsers", ropeway.http("/api/presence/news/users"), { key: "api-key" })).toMatchObject(expected);
     expect(await ask("streamHistory", ropeway.http("/api/streams/news/history"), { key: "api-key" })).toMatchObject(expected);
+  });
+});
+
+const key = "api-key";
+const inMemory: readonly string[] = ["--broker=memory", `--api_secret=${key}`];
+
+describe("with a broker", () => {
+  const publish = (ropeway: Ropeway, stream: string, data: string, meta?: object): Promise<Answer> =>
+    ask("publish", ropeway.http("/api/publish"), { method: "POST", body: JSON.stringify({ stream, data, meta }), key });
+  const history = (ropeway: Ropeway, query = ""): Promise<Answer> =>
+    ask("streamHistory", ropeway.http(`/api/streams/room%2F1/history${query}`), { key });
+
+  interface Page {
+    readonly head: { readonly epoch: string; readonly offset: number } | null;
+    readonly publications: readonly { readonly epoch: string; readonly offset: number; readonly data: string }[];
+    readonly next?: { readonly after: number; readonly epoch: string };
+  }
+
+  it("the history is what was published, at the positions that clients hear", async () => {
+    const ropeway = await started(inMemory);
+    expect((await history(ropeway)).json).toMatchObject({ stream: "room/1", head: null, publications: [] });
+    const client = await listener(ropeway, "room/1", "actioncable-v1-ext-json");
+    await publish(ropeway, "room/1", "1.0");
+    await publish(ropeway, "room/1", `"not kept"`, { transient: true });
+    await publish(ropeway, "room/1", "9007199254740993");
+    await publish(ropeway, "room/2", `"elsewhere"`);
+    await publish(ropeway, "room/1", "plain text");
+    const heard = [await client.next(), await client.next(), await client.next(), await client.next()];
+    const { json } = await history(ropeway);
+    const { head, publications } = json as Page;
+    expect(publications.map(({ data }) => data)).toEqual(["1.0", "9007199254740993", `"plain text"`]);
+    expect(publications.map(({ epoch, offset }) => [epoch, offset])).toEqual(
+      heard.filter(({ message }) => message !== "not kept").map(({ epoch, offset }) => [epoch, offset]),
+    );
+    expect(head).toEqual({ epoch: publications[0]!.epoch, offset: 3 });
+  });
+
+  it("the history is read page by page from a position on, with what is published meanwhile", async () => {
+    const ropeway = await started(inMemory);
+    for (const number of [1, 2, 3]) await publish(ropeway, "room/1", String(number));
+    const { epoch } = ((await history(ropeway)).json as Page).head!;
+    const found: string[] = [];
+    for (let from: Page["next"] = { after: 0, epoch }; from !== undefined;) {
+      const page = (await history(ropeway, `?limit=2&after=${from.after}&epoch=${from.epoch}`)).json as Page;
+      if (found.length === 0) await publish(ropeway, "room/1", "4");
+      found.push(...page.publications.map(({ data }) => data));
+      from = page.next;
+    }
+    expect(found).toEqual(["1", "2", "3", "4"]);
+  });
+
+  it("what was trimmed is gone, and said to be", async () => {
+    const ropeway = await started([...inMemory, "--history_limit=3"]);
+    for (const number of [1, 2, 3, 4, 5]) await publish(ropeway, "room/1", String(number));
+    const page = (await history(ropeway)).json as Page;
+    expect(page.publications.map(({ data }) => data)).toEqual(["3", "4", "5"]);
+    const { epoch } = page.head!;
+    expect((await history(ropeway, `?after=2&epoch=${epoch}`)).status).toBe(200);
+    expect(await history(ropeway, `?after=1&epoch=${epoch}`)).toMatchObject({ status: 410, json: { error: { code: "api.gone" } } });
+    expect((await history(ropeway, "?after=2&epoch=another")).status).toBe(410);
+    expect((await history(ropeway, "?since=0")).status).toBe(410);
+  });
+
+  it("those who joined are present until they leave", async () => {
+    const ropeway = await started(inMemory);
+    const users = async (query = ""): Promise<unknown> =>
+      (await ask("presenceUsers", ropeway.http(`/api/presence/room%2F1/users${query}`), { key })).json;
+    const [one, two] = [
+      await listener(ropeway, "room/1", "actioncable-v1-ext-json"),
+      await listener(ropeway, "room/1", "actioncable-v1-ext-json"),
+    ];
+    expect(await users()).toEqual({ type: "info", total: 0 });
+    const identifier = publicStream("room/1");
+    one.say({ command: "join", identifier, presence: { id: "1", info: { name: "Alice" } } });
+    await one.next();
+    two.say({ command: "join", identifier, presence: { id: "2", info: ["Bob"] } });
+    await two.next();
+    await two.next();
+    const alice = { id: "1", info: { name: "Alice" } };
+    expect(await users()).toEqual({ type: "info", total: 2, records: [alice, { id: "2", info: ["Bob"] }] });
+    expect(await users("?records=false")).toEqual({ type: "info", total: 2 });
+    two.say({ command: "leave", identifier });
+    await two.next();
+    expect(await users()).toEqual({ type: "info", total: 1, records: [alice] });
+  });
+
+  it("streams that are not kept have no history", async () => {
+    const file = configFile('[[broker.streams]]\npattern = "room/*"\nhistory_limit = 0\n');
+    const ropeway = await started([...inMemory, `--config-path=${file}`]);
+    await publish(ropeway, "room/1", "1");
+    expect(await history(ropeway)).toMatchObject({ status: 404, json: { error: { code: "api.not_found" } } });
+  });
+
+  it("the node says which", async () => {
+    const ropeway = await started(inMemory);
+    expect((await ask("node", ropeway.http("/api/node"), { key })).json).toMatchObject({
+      broker: { name: "memory", history: "node", sessions: true, presence: true },
+    });
   });
 });

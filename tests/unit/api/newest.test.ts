@@ -1,18 +1,20 @@
 import { describe, expect, it } from "vitest";
 import { newest } from "../../../src/api/newest.ts";
 import type { StreamHistory } from "../../../src/broker/broker.ts";
+import { MemoryHistory } from "../../../src/broker/memory/history.ts";
+import { FakeClock } from "../../support/fake-clock.ts";
 import { keptHistory, published } from "../../support/api-stage.ts";
 
 /** The offsets that are found, and how many questions that took. */
 async function find(history: StreamHistory, count: number): Promise<{ readonly offsets: readonly number[]; readonly questions: number }> {
   let questions = 0;
-  const asked: StreamHistory = {
-    ...history,
-    after(...question) {
+  const asked = Object.assign(Object.create(history) as StreamHistory, {
+    head: (name: string) => history.head(name),
+    after(...question: Parameters<StreamHistory["after"]>) {
       questions++;
       return history.after(...question);
     },
-  };
+  });
   const answer = await newest(asked, "s", count);
   if (answer.status === "gone") throw new Error(`gone: ${answer.why}`);
   return { offsets: answer.publications.map(({ position }) => position!.offset), questions };
@@ -27,6 +29,27 @@ describe("the newest publications", () => {
         expect(offsets, `${count} of those from ${first} on`).toEqual(all.slice(-count));
       }
     }
+  });
+
+  it("are found in a real history, trimmed, and expired in part or as a whole", async () => {
+    const clock = new FakeClock();
+    const history = new MemoryHistory({
+      settingsFor: () => ({ limit: 8, ttlMs: 10_000 }),
+      hearsOthers: false,
+      longestTtlMs: 10_000,
+      newEpoch: () => "e1",
+      clock,
+    });
+    for (const publication of published(1, 12)) {
+      history.append(publication);
+      clock.advance(1_000);
+    }
+    expect((await find(history, 100)).offsets).toEqual([5, 6, 7, 8, 9, 10, 11, 12]);
+    expect((await find(history, 2)).offsets).toEqual([11, 12]);
+    clock.advance(5_500);
+    expect((await find(history, 100)).offsets).toEqual([8, 9, 10, 11, 12]);
+    clock.advance(60_000);
+    expect((await find(history, 100)).offsets).toEqual([]);
   });
 
   it("take one question when there are enough, and few when there are not", async () => {
