@@ -2,12 +2,9 @@ import dns from "node:dns";
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { systemClock } from "../../src/clock.ts";
 import { createMetrics } from "../../src/metrics/metrics.ts";
 import type { Controller } from "../../src/rpc/controller.ts";
 import { grpcController, type GrpcControllerOptions } from "../../src/rpc/grpc.ts";
-import { guarded, type GuardOptions } from "../../src/rpc/guard.ts";
-import { Refusal } from "../support/application.ts";
 import { deferred } from "../support/deferred.ts";
 import { eventually } from "../support/eventually.ts";
 import { freePort } from "../support/free-port.ts";
@@ -67,28 +64,6 @@ describe("a gRPC application that is away", () => {
       code: "rpc.canceled",
       message: expect.stringMatching(`no connection to localhost:${port} \\(connect ECONNREFUSED .*:${port}`) as string,
     });
-  });
-
-  it("fails the calls that it was working on when it dies, and takes the next ones when it is back", async () => {
-    const arrived = deferred();
-    const app = await startApp({
-      application: {
-        command: () => {
-          arrived.resolve();
-          return new Promise(() => {});
-        },
-      },
-    });
-    const controller = await open({ target: app.address });
-    const code = codeOf(controller.command(commandRequest, never()));
-    await arrived.promise;
-    await app.kill();
-    expect(await code).toBe("rpc.unavailable");
-    await eventually(() => controller.isReachable?.()).toBe(false);
-
-    const next = controller.command(commandRequest, never());
-    await startApp({ port: app.port });
-    expect(await next).toMatchObject({ status: "accepted" });
   });
 
   it("may ask to be connected to anew, and loses no call by it", async () => {
@@ -250,83 +225,5 @@ describe("the name of a gRPC server", () => {
     expect(one.connections()).toBe(1);
     await controller.connect(connectRequest, never());
     expect(one.calls).toHaveLength(1);
-  });
-});
-
-describe("a guarded gRPC controller", () => {
-  async function guard(
-    target: string,
-    options: Partial<GuardOptions> = {},
-  ): Promise<{ controller: Controller; metrics: ReturnType<typeof createMetrics> }> {
-    const metrics = createMetrics();
-    return {
-      controller: guarded(await open({ target, metrics }), { clock: systemClock(), random: Math.random, metrics, ...options }),
-      metrics,
-    };
-  }
-
-  it.each(["unavailable", "exhausted"] as const)("makes a call again that was refused as %s", async (kind) => {
-    let attempts = 0;
-    const app = await startApp({
-      application: {
-        connect: () => {
-          if (++attempts < 3) throw new Refusal(kind, "not now");
-          return { identifiers: "jane" };
-        },
-      },
-    });
-    const { controller, metrics } = await guard(app.address);
-    expect(await controller.connect(connectRequest, never())).toMatchObject({ identifiers: "jane" });
-    expect(metrics.counters).toMatchObject({ rpc_call_total: 1, rpc_retries_total: 2, rpc_error_total: 0 });
-  });
-
-  it("makes a call again whose server died in the middle of it, once that is back", async () => {
-    const arrived = deferred();
-    const app = await startApp({
-      application: {
-        command: () => {
-          arrived.resolve();
-          return new Promise(() => {});
-        },
-      },
-    });
-    const { controller, metrics } = await guard(app.address);
-    const answer = controller.command(commandRequest, never());
-    await arrived.promise;
-    await app.kill();
-    await startApp({ port: app.port, application: { command: () => ({ streams: ["second attempt"] }) } });
-    expect(await answer).toMatchObject({ streams: ["second attempt"] });
-    expect(metrics.counters.rpc_retries_total).toBe(1);
-  });
-
-  it("outlives its server again and again", async () => {
-    let app = await startApp();
-    const { controller, metrics } = await guard(app.address);
-    for (let round = 0; round < 5; round++) {
-      await controller.connect(connectRequest, never());
-      await app.kill();
-      app = await startApp({ port: app.port });
-    }
-    await controller.connect(connectRequest, never());
-    expect(app.calls).toHaveLength(1);
-    expect(metrics.counters).toMatchObject({ rpc_call_total: 6, rpc_error_total: 0 });
-  });
-
-  it("gives up in time when nobody is there, and says why", async () => {
-    const { controller, metrics } = await guard(`127.0.0.1:${await freePort()}`, { commandTimeoutMs: 150 });
-    await expect(controller.connect(connectRequest, never())).rejects.toMatchObject({
-      code: "rpc.timeout",
-      message: expect.stringMatching(/within the 150 ms of rpc_command_timeout; .*ECONNREFUSED/) as string,
-    });
-    expect(metrics.counters).toMatchObject({ rpc_call_total: 1, rpc_error_total: 1, rpc_timeout_total: 1, rpc_canceled_total: 0 });
-  });
-
-  it("gives up an attempt that takes too long, does not make it again, and tells the server", async () => {
-    const app = await startApp({ application: { command: () => new Promise(() => {}) } });
-    const { controller, metrics } = await guard(app.address, { requestTimeoutMs: 50 });
-    expect(await codeOf(controller.command(commandRequest, never()))).toBe("rpc.timeout");
-    expect(metrics.counters).toMatchObject({ rpc_retries_total: 0, rpc_timeout_total: 1 });
-    expect(app.calls).toHaveLength(1);
-    await eventually(() => app.calls[0]!.canceled.aborted).toBe(true);
   });
 });

@@ -1,20 +1,16 @@
 import { afterEach, describe, expect, it } from "vitest";
-import type { Clock } from "../../src/clock.ts";
-import { systemClock } from "../../src/clock.ts";
-import { createMetrics, type Metrics } from "../../src/metrics/metrics.ts";
-import { CircuitBreaker } from "../../src/rpc/circuit-breaker.ts";
+import { createMetrics } from "../../src/metrics/metrics.ts";
+import type { CircuitBreaker } from "../../src/rpc/circuit-breaker.ts";
 import type { Controller } from "../../src/rpc/controller.ts";
 import { guarded } from "../../src/rpc/guard.ts";
-import { isTransportFailure } from "../../src/rpc/http-errors.ts";
+import { httpCircuit } from "../../src/rpc/http-circuit.ts";
 import { httpController, type HttpControllerOptions } from "../../src/rpc/http.ts";
-import { Refusal } from "../support/application.ts";
-import { deferred } from "../support/deferred.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { freePort } from "../support/free-port.ts";
 import { startHttpApp, type HttpApp, type HttpAppOptions } from "../support/http-app.ts";
 import { rawAnswer, startRawHttp, yes, type RawHttp, type RawRequest } from "../support/raw-http.ts";
 import { recordedLog } from "../support/recorded-log.ts";
-import { codeOf, commandRequest, connectRequest } from "./controller.contract.ts";
+import { codeOf, connectRequest } from "./controller.contract.ts";
 
 const endings: (() => Promise<unknown> | undefined)[] = [];
 
@@ -76,28 +72,6 @@ describe("an HTTP application that is away", () => {
     const controller = open({ url: app.url });
     expect(await codeOf(controller.connect(connectRequest, never()))).toBe("rpc.unauthenticated");
     expect(controller.isReachable?.()).toBe(true);
-  });
-
-  it("fails the calls that it was working on when it dies, makes none of them twice, and takes the next ones when it is back", async () => {
-    const arrived = deferred();
-    const app = await startApp({
-      application: {
-        command: () => {
-          arrived.resolve();
-          return new Promise(() => {});
-        },
-      },
-    });
-    const controller = open({ url: app.url });
-    const code = codeOf(controller.command(commandRequest, never()));
-    await arrived.promise;
-    await app.kill();
-    expect(await code).toBe("rpc.unavailable");
-    expect(app.calls).toHaveLength(1);
-
-    const again = await startApp({ port: app.port });
-    expect(await controller.command(commandRequest, never())).toMatchObject({ status: "accepted" });
-    expect(again.calls).toHaveLength(1);
   });
 
   it("says to whom gave up waiting what it waited for", async () => {
@@ -241,76 +215,23 @@ describe("a kept connection that the server closes", () => {
 });
 
 describe("a guarded HTTP controller", () => {
-  interface Guarded {
-    readonly controller: Controller;
-    readonly metrics: Metrics;
-    readonly circuit: CircuitBreaker;
-    readonly messages: () => string[];
-  }
-
   /** As the server puts it together. */
-  function guard(url: string, clock: Clock = systemClock(), commandTimeoutMs = 3_000): Guarded {
+  function guard(url: string): { controller: Controller; circuit: CircuitBreaker; clock: FakeClock; messages: () => string[] } {
+    const clock = new FakeClock();
     const metrics = createMetrics();
     const { logger, messages } = recordedLog();
-    const circuit = new CircuitBreaker({
-      name: "http rpc",
-      isFailure: isTransportFailure,
-      graceMs: commandTimeoutMs,
-      patienceMs: commandTimeoutMs / 2,
-      clock,
-      logger,
-      metrics,
-    });
-    const options = { clock, random: () => 0.5, metrics, concurrency: 28, commandTimeoutMs, requestTimeoutMs: 3_000, circuit };
-    return { controller: guarded(open({ url, logger }), options), metrics, circuit, messages };
+    const limits = { commandTimeoutMs: 3_000, requestTimeoutMs: 3_000 };
+    const circuit = httpCircuit({ ...limits, clock, logger, metrics });
+    const controller = guarded(open({ url, logger }), { ...limits, clock, random: () => 0.5, metrics, circuit });
+    return { controller, circuit, clock, messages };
   }
-
-  it.each(["unavailable", "exhausted"] as const)("makes a call again that was refused as %s", async (kind) => {
-    let attempts = 0;
-    const app = await startApp({
-      application: {
-        connect: () => {
-          if (++attempts < 3) throw new Refusal(kind, "not now");
-          return { identifiers: "jane" };
-        },
-      },
-    });
-    const { controller, metrics } = guard(app.url);
-    expect(await controller.connect(connectRequest, never())).toMatchObject({ identifiers: "jane" });
-    expect(metrics.counters).toMatchObject({ rpc_call_total: 1, rpc_retries_total: 2, rpc_error_total: 0 });
-  });
-
-  it("waits for an application that restarts, and loses no call by it", async () => {
-    let app = await startApp();
-    const { controller, metrics, circuit } = guard(app.url);
-    for (let round = 0; round < 3; round++) {
-      await controller.connect(connectRequest, never());
-      await app.kill();
-      const calls = Array.from({ length: 40 }, () => controller.connect(connectRequest, never()));
-      await expect.poll(() => controller.isReachable?.()).toBe(false);
-      app = await startApp({ port: app.port });
-      expect(await Promise.all(calls)).toHaveLength(40);
-    }
-    expect(metrics.counters.rpc_error_total).toBe(0);
-    expect(circuit.isClosed).toBe(true);
-  });
-
-  it("gives up in time when nobody is there, and says why", async () => {
-    const { controller, metrics } = guard(`http://127.0.0.1:${await freePort()}`, systemClock(), 150);
-    await expect(controller.connect(connectRequest, never())).rejects.toMatchObject({
-      code: "rpc.timeout",
-      message: expect.stringMatching(/within the 150 ms of rpc_command_timeout; .*ECONNREFUSED/) as string,
-    });
-    expect(metrics.counters).toMatchObject({ rpc_call_total: 1, rpc_error_total: 1, rpc_timeout_total: 1 });
-  });
 
   it("opens the circuit on an application that hangs, and closes it when that one answers again", async () => {
     let isHanging = true;
     const server = await startRaw(({ socket }) => {
       if (!isHanging) socket.write(yes);
     });
-    const clock = new FakeClock();
-    const { controller, circuit, messages } = guard(server.url, clock);
+    const { controller, circuit, clock, messages } = guard(server.url);
     const hanging = Array.from({ length: 12 }, () => codeOf(controller.connect(connectRequest, never())));
     await expect.poll(() => server.requests).toHaveLength(12);
     clock.advance(3_000);
@@ -337,8 +258,7 @@ describe("a guarded HTTP controller", () => {
     ["garbage", Buffer.from("garbage\r\n")],
   ])("leaves the circuit closed when the application answers with %s", async (_what, bytes) => {
     const server = await startRaw(({ socket }) => socket.write(bytes));
-    const clock = new FakeClock();
-    const { circuit } = guard(server.url, clock);
+    const { circuit, clock } = guard(server.url);
     const controller = circuit.protect(open({ url: server.url }));
     for (let round = 0; round < 2; round++) {
       for (let call = 0; call < 12; call++) await codeOf(controller.connect(connectRequest, never()));

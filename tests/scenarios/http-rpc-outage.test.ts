@@ -1,29 +1,15 @@
 import { afterEach, describe, expect, it } from "vitest";
-import type { Application } from "../support/application.ts";
 import { CableClient } from "../support/cable-client.ts";
-import { freePort } from "../support/free-port.ts";
-import { startHttpApp, type HttpApp } from "../support/http-app.ts";
+import { readinessOf } from "../support/readiness.ts";
 import { rawAnswer, startRawHttp, type RawHttp, type RawRequest } from "../support/raw-http.ts";
 import { startRopeway, type Ropeway } from "../support/ropeway.ts";
 import { hears, says } from "../support/rpc-stage.ts";
-
-const polite: Application = {
-  connect: (_request, { sid }) => ({ identifiers: "{}", transmissions: [says.welcome(sid)] }),
-  command: ({ command, identifier }) =>
-    command === "subscribe" ? { streams: [identifier], transmissions: [says.confirm(identifier)] } : {},
-};
 
 const endings: (() => Promise<unknown>)[] = [];
 
 afterEach(async () => {
   for (const end of endings.splice(0)) await end();
 });
-
-async function app(port = 0, application = polite): Promise<HttpApp> {
-  const started = await startHttpApp({ port, application });
-  endings.push(() => started.kill());
-  return started;
-}
 
 async function raw(respond: (request: RawRequest) => void): Promise<RawHttp> {
   const server = await startRawHttp(respond);
@@ -38,73 +24,7 @@ async function start(url: string, ...flags: readonly string[]): Promise<Ropeway>
   return ropeway;
 }
 
-interface Readiness {
-  readonly http: number;
-  readonly status: string;
-  readonly rpc: { readonly ok: boolean; readonly detail: string };
-}
-
-async function readinessOf(ropeway: Ropeway): Promise<Readiness> {
-  const response = await fetch(ropeway.http("/ready"));
-  const { status, parts } = (await response.json()) as { readonly status: string; readonly parts: { readonly rpc: Readiness["rpc"] } };
-  return { http: response.status, status, rpc: parts.rpc };
-}
-
 const refused = { code: 1011, reason: "Auth Error" };
-
-describe("an application behind HTTP that is away", () => {
-  it("at the start is waited for, by any number of clients", async () => {
-    const port = await freePort();
-    const ropeway = await start(`http://127.0.0.1:${port}/_anycable`, "--rpc_command_timeout=10000");
-    const clients = Array.from({ length: 60 }, () => new CableClient(ropeway.cable));
-    await ropeway.logged("the application can't be reached; trying on");
-    await ropeway.metricBecomes("anycable_go_rpc_pending_num", 60 - 28);
-    expect(await readinessOf(ropeway)).toMatchObject({ http: 200, status: "degraded", rpc: { ok: false } });
-
-    await app(port);
-    for (const client of clients) expect(await client.next()).toMatchObject({ type: "welcome" });
-    expect(await ropeway.metric("anycable_go_rpc_error_total")).toBe(0);
-    await ropeway.logged("the application can be reached again");
-    expect(await readinessOf(ropeway)).toMatchObject({ http: 200, status: "ready", rpc: { ok: true } });
-    for (const client of clients) await client.drop();
-  });
-
-  it("keeps its clients, who go on hearing what is published, and serves them when it is back", async () => {
-    const first = await app();
-    const ropeway = await start(first.url, "--rpc_command_timeout=10000");
-    const client = await CableClient.connect(ropeway.cable);
-    expect(await client.subscribe("one")).toEqual(hears.confirm("one"));
-
-    await first.kill();
-    client.say({ command: "subscribe", identifier: "two" });
-    const newcomer = new CableClient(ropeway.cable);
-    await ropeway.logged("the application can't be reached; trying on");
-    await ropeway.publish({ stream: "one", data: '"news"' });
-    expect(await client.next()).toEqual({ identifier: "one", message: "news" });
-
-    const second = await app(first.port);
-    expect(await client.next()).toEqual(hears.confirm("two"));
-    expect(await newcomer.next()).toMatchObject({ type: "welcome" });
-    expect(second.calls.map(({ method }) => method).toSorted()).toEqual(["Command", "Connect"]);
-    await client.close();
-    await newcomer.close();
-  });
-
-  it("because it died in the middle of a call is asked again when it is back", async () => {
-    const first = await app(0, { ...polite, command: () => new Promise(() => {}) });
-    const ropeway = await start(first.url, "--rpc_command_timeout=10000");
-    const client = await CableClient.connect(ropeway.cable);
-    client.say({ command: "subscribe", identifier: "one" });
-    await expect.poll(() => first.calls).toHaveLength(2);
-    await first.kill();
-    const second = await app(first.port);
-    expect(await client.next()).toEqual(hears.confirm("one"));
-    expect(await client.sync()).toEqual([]);
-    expect(second.calls).toHaveLength(1);
-    expect(await ropeway.metric("anycable_go_rpc_error_total")).toBe(0);
-    await client.close();
-  });
-});
 
 describe("an application behind HTTP that takes calls and never answers", () => {
   it("costs the first clients the time limit and the next ones nothing, until it answers again", async () => {
