@@ -7,8 +7,8 @@ import type { RedisStore } from "../../redis/store.ts";
 import type { Restorable, SessionStore, StoredSession } from "../broker.ts";
 import type { BrokerKeys } from "./keys.ts";
 import { forgetScript, saveScript, takeScript } from "./session-scripts.ts";
-import { decodeSession, encodeSession } from "./session-text.ts";
-import { SessionWrites, type SessionWrite } from "./session-writes.ts";
+import { decodeSession, encodeSession } from "../session-text.ts";
+import { SessionWrites, type SessionWrite } from "../session-writes.ts";
 import { brokerUnavailable } from "./unavailable.ts";
 
 export interface RedisSessionsOptions {

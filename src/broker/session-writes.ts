@@ -1,5 +1,5 @@
-import type { Clock, Timer } from "../../clock.ts";
-import type { Restorable } from "../broker.ts";
+import type { Clock, Timer } from "../clock.ts";
+import type { Restorable } from "./broker.ts";
 
 /** What is to be done to an entry. */
 export type SessionWrite =

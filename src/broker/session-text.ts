@@ -1,6 +1,6 @@
-import type { StoredSession, StoredSubscription } from "../broker.ts";
+import type { StoredSession, StoredSubscription } from "./broker.ts";
 
-/** A session as Redis has it: JSON with short keys, since there may be many. */
+/** A session as stores have it: JSON with short keys, since there may be many. */
 export function encodeSession({ identifiers, isProven, wantsDisconnect, cstate, subscriptions }: StoredSession): string {
   return JSON.stringify({
     i: identifiers,
