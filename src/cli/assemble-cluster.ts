@@ -6,6 +6,7 @@ import { CableError } from "../errors.ts";
 import { matches } from "../internal/wildcard.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { localPubsub } from "../pubsub/local.ts";
+import type { EmbeddedNats } from "../nats/embedded/embedded-nats.ts";
 import type { Pubsub } from "../pubsub/pubsub.ts";
 import type { ChannelNamesOptions } from "../redis/channel-names.ts";
 import type { Outside } from "./assemble.ts";
@@ -40,7 +41,7 @@ function redisChannels({ pubsub, redis, broadcast }: Config): ChannelNamesOption
 }
 
 export async function pubsubOf(config: Config, { logger, clock, metrics }: Outside & { readonly metrics: Metrics }): Promise<Pubsub> {
-  const { pubsub, redis } = config;
+  const { pubsub, redis, nats } = config;
   switch (pubsub.adapter) {
     case "local":
       return localPubsub();
@@ -48,8 +49,12 @@ export async function pubsubOf(config: Config, { logger, clock, metrics }: Outsi
       const { redisPubsub } = await import("../pubsub/redis.ts");
       return redisPubsub({ redis, channels: redisChannels(config), clock, logger, metrics });
     }
-    case "nats":
-      throw notWired("pubsub=nats", "pub/sub between nodes over NATS");
+    case "nats": {
+      const { natsPubsub } = await import("../pubsub/nats.ts");
+      const reserved = config.broadcast.adapters.includes("nats") ? [config.broadcast.natsChannel] : [];
+      const subjects = { prefix: nats.prefix, internal: pubsub.natsChannel, reserved };
+      return natsPubsub({ nats, subjects, clock, logger, metrics });
+    }
   }
 }
 
@@ -79,6 +84,13 @@ export async function brokerOf(config: Config, { clock, logger }: Outside): Prom
     case "nats":
       throw notWired(`broker=${broker.adapter}`, `the ${broker.adapter} broker`);
   }
+}
+
+/** The nats-server that lives with us, if there is to be one. */
+export async function embeddedNatsOf({ embeddedNats: options }: Config, { clock, logger }: Outside): Promise<EmbeddedNats | undefined> {
+  if (options === undefined) return undefined;
+  const { embeddedNats } = await import("../nats/embedded/embedded-nats.ts");
+  return embeddedNats({ nats: options, clock, logger });
 }
 
 async function redisAnnouncement(config: Config): Promise<{ readonly channelOf: (stream: string) => string }> {

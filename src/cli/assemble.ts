@@ -1,10 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { tokenHeader, tokenInHeaders } from "../auth/jwt-token.ts";
-import type { Broadcaster } from "../broadcasters/broadcaster.ts";
-import { httpBroadcaster } from "../broadcasters/http.ts";
 import type { Clock } from "../clock.ts";
 import type { Config, Listen } from "../config/config.ts";
-import { CableError } from "../errors.ts";
 import { healthHandler, readinessHandler, type ReadinessOptions, type ReadinessPart } from "../http/health.ts";
 import type { HttpListener } from "../http/listener.ts";
 import { httpListeners } from "../http/listeners.ts";
@@ -13,6 +10,7 @@ import { trustedProxies } from "../http/proxies.ts";
 import type { Routes } from "../http/routes.ts";
 import { tlsFiles } from "../http/tls-files.ts";
 import type { RemoteState, Service } from "../lifecycle.ts";
+import type { EmbeddedNats } from "../nats/embedded/embedded-nats.ts";
 import { AddressLimits } from "../limits/address-limits.ts";
 import type { Logger } from "../logger.ts";
 import { createMetrics } from "../metrics/metrics.ts";
@@ -24,7 +22,8 @@ import { createCable } from "../cable.ts";
 import type { ClientEnv, Handshake } from "../transports/transport.ts";
 import { websocketTransport } from "../transports/websocket.ts";
 import { apiOf } from "./assemble-api.ts";
-import { brokerOf, presenceRule, pubsubOf } from "./assemble-cluster.ts";
+import { broadcastersOf } from "./assemble-broadcasters.ts";
+import { brokerOf, embeddedNatsOf, presenceRule, pubsubOf } from "./assemble-cluster.ts";
 import { identitiesOf, localChannelsOf } from "./assemble-auth.ts";
 import { exportersOf, tracingOf } from "./assemble-observability.ts";
 import { applicationOf } from "./assemble-rpc.ts";
@@ -54,7 +53,6 @@ export interface Assembly {
  */
 export async function assemble(config: Config, outside: Outside): Promise<Assembly> {
   const { logger, clock } = outside;
-  refuseNotWired(config);
   const metrics = createMetrics();
   const tls = config.server.tls && tlsFiles({ ...config.server.tls, clock, logger });
   const listeners = httpListeners({ logger, tls });
@@ -71,17 +69,20 @@ export async function assemble(config: Config, outside: Outside): Promise<Assemb
   };
   const broadcasters = await broadcastersOf(config, {
     ...outside,
+    metrics,
     routes: () => tracedListenerAt(config.broadcast.http.listen, "host", "http_broadcast_port"),
   });
   const identities = await identitiesOf(config, outside);
   const pubsub = await pubsubOf(config, { ...outside, metrics });
   const broker = await brokerOf(config, outside);
+  const embedded = await embeddedNatsOf(config, outside);
   const readiness: ReadinessOptions = {
     clock,
     parts: [
       ...broadcasters.flatMap((broadcaster) => partOf(`broadcaster ${broadcaster.name}`, broadcaster)),
       ...partOf(`pubsub ${pubsub.name}`, pubsub),
       ...(broker ? partOf(`broker ${broker.name}`, broker) : []),
+      ...(embedded ? embeddedPart(embedded) : []),
       ...rpcParts,
       ...identities.parts,
     ],
@@ -159,7 +160,15 @@ export async function assemble(config: Config, outside: Outside): Promise<Assemb
     metrics,
     routes: () => listenerAt(config.metrics.listen, "metrics_host", "metrics_port"),
   });
-  const services = [...recorders, ...exporters, ...cable.services, ...(tls ? [tls] : []), ...listeners.all().map(stoppedSoon)];
+  // What others need comes first, so that it stops last.
+  const services = [
+    ...(embedded ? [embedded] : []),
+    ...recorders,
+    ...exporters,
+    ...cable.services,
+    ...(tls ? [tls] : []),
+    ...listeners.all().map(stoppedSoon),
+  ];
   return { services, main };
 }
 
@@ -172,43 +181,6 @@ function stoppedSoon(listener: HttpListener): Service {
     start: () => listener.start(),
     stop: (deadline) => listener.stop(AbortSignal.any([deadline, AbortSignal.timeout(REQUESTS_MAY_TAKE_MS)])),
   };
-}
-
-function broadcastersOf(config: Config, { logger, clock, routes }: Outside & { readonly routes: () => Routes }): Promise<Broadcaster[]> {
-  const { broadcast, redis, server } = config;
-  return Promise.all(
-    broadcast.adapters.map(async (adapter) => {
-      switch (adapter) {
-        case "http": {
-          const { path, key, cors, maxBodyBytes } = broadcast.http;
-          return httpBroadcaster({
-            routes: routes(),
-            path,
-            key,
-            corsOrigins: cors ? server.allowedOrigins : undefined,
-            maxBodyBytes,
-            logger,
-          });
-        }
-        case "redis": {
-          const { redisPubsubBroadcaster } = await import("../broadcasters/redis-pubsub.ts");
-          return redisPubsubBroadcaster({ redis, channel: broadcast.redisChannel, isRequired: redis.isRequired, clock, logger });
-        }
-        case "redisx":
-        case "nats":
-          throw notWired(`broadcast_adapter=${adapter}`, `the ${adapter} broadcast adapter`);
-      }
-    }),
-  );
-}
-
-/** Parts that have options, and are not here yet. */
-function refuseNotWired({ embeddedNats }: Config): void {
-  if (embeddedNats !== undefined) throw notWired("embed_nats", "the embedded NATS server");
-}
-
-function notWired(option: string, part: string): CableError {
-  return new CableError("config.not_built", `${option} asks for ${part}: this version does not have that; remove it to start`);
 }
 
 const NO_ENV: ClientEnv = { url: "", headers: new Map() };
@@ -242,4 +214,8 @@ function partOf(name: string, part: { state?(): RemoteState }): ReadinessPart[] 
       },
     },
   ];
+}
+
+function embeddedPart(embedded: EmbeddedNats): ReadinessPart[] {
+  return partOf(embedded.name, { state: () => ({ ...embedded.state(), isRequired: true }) });
 }
