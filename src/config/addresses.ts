@@ -1,4 +1,5 @@
 import { isIPv6 } from "node:net";
+import type { NatsLogin } from "../nats/address.ts";
 
 /** What is wrong with an address, as the end of "`--rpc_host` ...", or what it means. */
 export type Address<Parsed> = Parsed | { readonly problem: string };
@@ -55,12 +56,9 @@ export function readRpcUrl(text: string): Address<RpcUrl> {
 export interface NatsUrl {
   /** With a scheme, and no slash at the end. */
   readonly url: string;
-  readonly hasCredentials: boolean;
-  readonly isTls: boolean;
-  readonly host: string;
 }
 
-/** Reads one item of `nats_servers`, or of a list of routes. The problem never repeats it: there may be a password in it. */
+/** Reads the address of one server, as text that is surely nothing else. The problem never repeats it: there may be a password in it. */
 export function readNatsUrl(text: string): Address<NatsUrl> {
   const given = text.trim();
   const full = given.includes("://") ? given : `nats://${given}`;
@@ -69,13 +67,8 @@ export function readNatsUrl(text: string): Address<NatsUrl> {
     return { problem: "is no address such as nats://user:password@host:4222; odd characters in a password are written like %23" };
   }
   if (url.search !== "" || url.hash !== "") return { problem: "has a part behind ? or #; in a password they are written %3F and %23" };
-  if (!/^(?:nats|tls|tcp|nats-route):$/u.test(url.protocol)) return { problem: "has an unknown scheme; nats:// and tls:// are known" };
-  return {
-    url: url.href.replace(/\/$/u, ""),
-    hasCredentials: url.username !== "" || url.password !== "",
-    isTls: url.protocol === "tls:",
-    host: url.hostname.replace(/^\[(.*)\]$/su, "$1"),
-  };
+  if (!/^(?:nats|tls):$/u.test(url.protocol)) return { problem: "has an unknown scheme; nats:// and tls:// are known" };
+  return { url: url.href.replace(/\/$/u, "") };
 }
 
 /** An address to listen on. @see readListenAddress */
@@ -86,8 +79,6 @@ export interface ListenAddress {
   /** What whoever connects has to show; undefined: nothing. */
   readonly login: NatsLogin | undefined;
 }
-
-export type NatsLogin = { readonly user: string; readonly password: string } | { readonly token: string };
 
 /** Reads `nats://user:password@host:port`, or less of it; a user without a password is a token. The problem never repeats it. */
 export function readListenAddress(text: string): Address<ListenAddress> {

@@ -23,7 +23,6 @@ function dangersOf({ api, broadcast, server }: Config): readonly string[] {
 export function shortfallsOf(config: Config): readonly string[] {
   const { broadcast, broker, embeddedNats, pubsub, redis } = config;
   const isAlone = pubsub.adapter === "local";
-  const isKeptByAll = broker.adapter === "redis" || broker.adapter === "nats";
   const warnings: string[] = [];
   if (broker.adapter === "memory" && !isAlone) {
     warnings.push(
@@ -37,14 +36,14 @@ export function shortfallsOf(config: Config): readonly string[] {
       `What comes by ${passing.join(" and ")} (broadcast_adapter) reaches clients, but is not kept: who was away gets it from no history; let the application publish by http or redisx, and name those alone`,
     );
   }
-  if (broadcast.adapters.includes("redisx") && isAlone && !isKeptByAll) {
+  if (broadcast.adapters.includes("redisx") && isAlone) {
     warnings.push(
       "redisx with pubsub=none: of several nodes one reads each publication, and only its clients hear it; set pubsub=redis, unless this node is the only one",
     );
   }
-  if (isKeptByAll && isAlone) {
+  if (isAlone && (broker.adapter === "redis" || broker.adapter === "nats")) {
     warnings.push(
-      `broker=${broker.adapter} with pubsub=none: whispers, remote disconnects and what is not kept reach the clients of one node alone; leave pubsub out, unless this node is the only one`,
+      `broker=${broker.adapter} with pubsub=none: all nodes keep in one place, but what one of them takes only its own clients hear at once; leave pubsub out, unless this node is the only one`,
     );
   }
   if (embeddedNats?.cluster && embeddedNats.jetStream && embeddedNats.serverName === undefined) {

@@ -1,4 +1,5 @@
 import { CableError } from "../errors.ts";
+import { readNatsAddress } from "../nats/address.ts";
 import { readListenAddress, readNatsUrl, type ListenAddress } from "./addresses.ts";
 import type { Config, EmbeddedNats } from "./config.ts";
 import type { DeriveOptions } from "./derive.ts";
@@ -16,10 +17,8 @@ export function deriveNats({ settings }: DeriveOptions, embedded: EmbeddedNats |
   const servers = isOwn ? [addressOf(embedded)] : given;
   if (isRequired) {
     const { origin } = settings.get("nats_servers");
-    if (servers.length === 0) throw new CableError("config.invalid_value", `${origin} names no server`);
-    for (const server of servers) {
-      const url = readNatsUrl(server);
-      if ("problem" in url) throw new CableError("config.invalid_value", `${origin} ${url.problem}`);
+    for (const address of [...servers.map(readNatsUrl), readNatsAddress(servers)]) {
+      if ("problem" in address) throw new CableError("config.invalid_value", `${origin} ${address.problem}`);
     }
   }
   return { servers, isRandomized: !settings.flag("nats_dont_randomize_servers"), prefix: settings.text("nats_prefix"), isRequired };

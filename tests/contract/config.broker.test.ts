@@ -172,7 +172,7 @@ describe("parts that lose something together are told", () => {
     ["redisx alone", ["--broadcast_adapter=redisx", "--pubsub=none"], [/^redisx with pubsub=none/u]],
     [
       "a broker of many nodes that is alone",
-      ["--broker=redis", "--broadcast_adapter=redisx", "--pubsub=none"],
+      ["--broker=redis", "--broadcast_adapter=http", "--pubsub=none"],
       [/^broker=redis with pubsub=none/u],
     ],
     [

@@ -108,6 +108,7 @@ const allowed: readonly (readonly [importer: string, imported: string])[] = [
   ["src/broker/nats/other.ts", "@nats-io/jetstream"],
   ["src/broker/nats/other.ts", "../../nats/open.ts"],
   ["src/config/other.ts", "../redis/address.ts"],
+  ["src/config/other.ts", "../nats/address.ts"],
   ["src/config/schema/other.ts", "../option.ts"],
   ["src/server.ts", "./broadcasters/broadcaster.ts"],
   ["src/cli/assemble.ts", "../transports/websocket.ts"],

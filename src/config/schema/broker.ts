@@ -104,7 +104,7 @@ export const brokerOptions: OptionGroup = {
       class: "works",
       text: "How nodes reach each other: redis, nats, none; chosen by itself when empty.",
       advice:
-        "By itself it is `nats` with `broker=nats`; `redis` with another `redis_url` than the default, `redis_sentinels`, `broker=redis` or the adapter `redisx`; `nats` with `embed_nats` or the adapter `nats`; else `none`. A node that is alone saves work with `none`.",
+        "By itself it is `nats` with `broker=nats`; `redis` with another `redis_url` than the default, `redis_sentinels`, `broker=redis` or the adapter `redisx`; `nats` with `embed_nats` or the adapter `nats`; else `none`. A node that is alone saves work with `none`. With `broker=redis` leave it at `redis`: what stores a publication then passes it on in one step.",
     },
     {
       name: "redis_pubsub.channel",
