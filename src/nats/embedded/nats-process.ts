@@ -19,6 +19,9 @@ export interface NatsProcessOptions {
 /** What a server may take to stop when the deadline was over before it was asked to, milliseconds. Usually it takes 20. */
 const lastGraceMs = 1_000;
 
+/** How long its last words may take after its end, milliseconds. */
+const lastWordsMs = 500;
+
 /** Nothing else of our environment is its business; there may be secrets in it. */
 const passedOn = /^(?:PATH|HOME|TMPDIR|TMP|TEMP|TZ|LANG|SystemRoot|GO[A-Z]+)$/u;
 
@@ -57,13 +60,16 @@ export class NatsProcess {
 
   #watch(): Promise<string> {
     const child = this.#child;
-    const { log } = this.#options;
+    const { log, clock } = this.#options;
     const ended = new Promise<string>((resolve) => {
       child.once("error", (error) => resolve(error.message));
-      child.once("close", (code, signal) => {
+      const over = (code: number | null, signal: NodeJS.Signals | null): void => {
         log.end();
         resolve(signal ?? `code ${code}`);
-      });
+      };
+      child.once("close", over);
+      // Somebody else may hold its output open: the program may be a script that started the server and was killed in its place.
+      child.once("exit", (code, signal) => void clock.after(lastWordsMs, () => over(code, signal)));
     });
     if (child.pid !== undefined) this.#guard(child.pid);
     return ended;
