@@ -10,7 +10,6 @@ import { trustedProxies } from "../http/proxies.ts";
 import type { Routes } from "../http/routes.ts";
 import { tlsFiles } from "../http/tls-files.ts";
 import type { RemoteState, Service } from "../lifecycle.ts";
-import type { EmbeddedNats } from "../nats/embedded/embedded-nats.ts";
 import { AddressLimits } from "../limits/address-limits.ts";
 import type { Logger } from "../logger.ts";
 import { createMetrics } from "../metrics/metrics.ts";
@@ -82,7 +81,7 @@ export async function assemble(config: Config, outside: Outside): Promise<Assemb
       ...broadcasters.flatMap((broadcaster) => partOf(`broadcaster ${broadcaster.name}`, broadcaster)),
       ...partOf(`pubsub ${pubsub.name}`, pubsub),
       ...(broker ? partOf(`broker ${broker.name}`, broker) : []),
-      ...(embedded ? embeddedPart(embedded) : []),
+      ...(embedded ? partOf(embedded.name, embedded) : []),
       ...rpcParts,
       ...identities.parts,
     ],
@@ -214,8 +213,4 @@ function partOf(name: string, part: { state?(): RemoteState }): ReadinessPart[] 
       },
     },
   ];
-}
-
-function embeddedPart(embedded: EmbeddedNats): ReadinessPart[] {
-  return partOf(embedded.name, { state: () => ({ ...embedded.state(), isRequired: true }) });
 }

@@ -101,10 +101,10 @@ function program(settings: Settings, findProgram: DeriveOptions["findProgram"]):
   const path = findProgram(name);
   if (path !== undefined) return path;
   const { origin } = settings.get("embed_nats");
-  const where = name.includes("/") ? `there is no program ${name}` : `there is no program ${name} on the PATH`;
   throw new CableError(
     "config.missing_program",
-    `${origin} asks for a NATS server, and ${where}: install nats-server, or name it with enats_binary`,
+    `${origin} asks for a NATS server, and there is no program ${name}${name.includes("/") ? "" : " on the PATH"}: install it (apt-get install nats-server, ` +
+      "brew install nats-server, https://nats.io/download) or name it with enats_binary; or remove embed_nats, and name a NATS server in nats_servers",
   );
 }
 

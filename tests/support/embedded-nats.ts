@@ -63,7 +63,7 @@ export async function embed(options: Partial<EmbeddedNatsOptions> = {}): Promise
   return embedded;
 }
 
-function commandLineOf(pid: number): string {
+export function commandLineOf(pid: number): string {
   return execFileSync("ps", ["-ww", "-o", "command=", "-p", String(pid)], { encoding: "utf8" }).trim();
 }
 

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from "../../clock.ts";
 import { CableError, messageOf } from "../../errors.ts";
 import { backoffMs } from "../../internal/backoff.ts";
-import type { Service } from "../../lifecycle.ts";
+import type { RemoteState, Service } from "../../lifecycle.ts";
 import type { Logger } from "../../logger.ts";
 import { serverNameOf } from "./configuration.ts";
 import { arePortsFree, portsAreFree } from "./free-ports.ts";
@@ -21,19 +21,8 @@ export interface EmbeddedNatsParts {
 
 /** A real nats-server that lives as long as we do. */
 export interface EmbeddedNats extends Service {
-  /** For the readiness page. */
-  state(): EmbeddedNatsState;
-}
-
-export interface EmbeddedNatsState {
-  /** It serves, and JetStream has a leader if it is on. */
-  readonly isConnected: boolean;
-  /** Clock.monotonicMs since when `isConnected` holds its value. */
-  readonly sinceMs: number;
-  /** Where it listens, without a login. */
-  readonly target: string;
-  /** Why it is of no use just now. Strangers may read it. */
-  readonly problem: string | undefined;
+  /** For the readiness page: connected when it serves, and JetStream has a leader if it is on. */
+  state(): RemoteState;
 }
 
 /**
@@ -71,7 +60,7 @@ class EmbeddedNatsServer implements EmbeddedNats {
   #failures = 0;
   #hasServed = false;
   #isAwayTold = false;
-  #state: EmbeddedNatsState;
+  #state: RemoteState;
 
   constructor({ nats, clock, logger, random = Math.random }: EmbeddedNatsParts) {
     if (nats.cluster?.routes.length === 0 && nats.jetStream) {
@@ -86,10 +75,10 @@ class EmbeddedNatsServer implements EmbeddedNats {
     this.#random = random;
     const target = placeOf(nats.listen);
     this.#logger = logger.child({ address: target });
-    this.#state = { isConnected: false, sinceMs: clock.monotonicMs(), target, problem: "it is not started yet" };
+    this.#state = { isConnected: false, isRequired: true, sinceMs: clock.monotonicMs(), target, problem: "it is not started yet" };
   }
 
-  state(): EmbeddedNatsState {
+  state(): RemoteState {
     return this.#state;
   }
 

@@ -25,4 +25,10 @@ it("finds programs as a shell does", async () => {
   expect(find(join(two, "both"))).toBe(join(two, "both"));
   for (const none of ["", "folder", "gone", "./both", "two/gone"]) expect(find(none), none).toBeUndefined();
   expect(programFinder({ path: undefined, cwd: folder })("both")).toBeUndefined();
+
+  const findMore = programFinder({ path: one, cwd: folder, fallbacks: [join(folder, "none"), two] });
+  await place(join(two, "packaged"), 0o755);
+  expect(findMore("both")).toBe(join(one, "both"));
+  expect(findMore("packaged")).toBe(join(two, "packaged"));
+  expect(findMore("./packaged")).toBeUndefined();
 });
