@@ -23,6 +23,7 @@ async function twoNodes(): Promise<Nodes> {
   const redis: RedisServer = await startRedis();
   const flags = [...standalone, "--broker=redis", `--redis_url=redis://127.0.0.1:${redis.port}`, "--presence_ttl=3"];
   const [first, second] = await Promise.all([startRopeway(flags), startRopeway(flags)]);
+  await Promise.all([first.becomesReady(), second.becomesReady()]);
   return {
     first,
     second,

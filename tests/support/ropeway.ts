@@ -85,6 +85,14 @@ export class Ropeway {
     return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, "m").exec(text)?.[1] ?? 0);
   }
 
+  /** Waits until all its parts are there: Redis, NATS and the application are connected to. */
+  async becomesReady(): Promise<void> {
+    await vi.waitFor(async () => {
+      const { status } = (await (await fetch(this.http("/ready"))).json()) as { readonly status: string };
+      if (status !== "ready") throw new Error(`readiness is ${status}`);
+    }, 10_000);
+  }
+
   /** Waits until a metric has a value. */
   async metricBecomes(name: string, value: number): Promise<void> {
     await vi.waitFor(async () => {
