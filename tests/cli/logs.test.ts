@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { CableClient } from "../support/cable-client.ts";
+import { eventually } from "../support/eventually.ts";
 import { freePort } from "../support/free-port.ts";
 import { startGrpcApp } from "../support/grpc-app.ts";
 import { startRedis } from "../support/redis-server.ts";
@@ -20,7 +21,7 @@ class Printed {
 
   /** Where clients connect, once it listens. */
   async cable(): Promise<string> {
-    await expect.poll(() => this.out).toMatch(/Handle WebSocket connections at http:\S+\/cable/);
+    await eventually(() => this.out).toMatch(/Handle WebSocket connections at http:\S+\/cable/);
     return /Handle WebSocket connections at (http:[^\s"]+)/.exec(this.out)![1]!.replace("http", "ws");
   }
 }
@@ -160,7 +161,8 @@ describe("logs", () => {
     await redis.kill();
     await app.kill();
     client.say({ command: "message", identifier: "channel", data: "x" });
-    await expect.poll(async () => (await (await fetch(`${http}/ready`)).text()).match(/"ok":false/g)?.length).toBe(2);
+    // The broadcaster, the pubsub between nodes and the application.
+    await eventually(async () => (await (await fetch(`${http}/ready`)).text()).match(/"ok":false/g)?.length).toBe(3);
     const pages = [await (await fetch(`${http}/ready`)).text(), await (await fetch(`${http}/metrics`)).text()];
     await client.close();
     expect(await printed.ropeway.stop()).toBe(0);
