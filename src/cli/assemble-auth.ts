@@ -35,9 +35,9 @@ export async function identitiesOf({ auth: { jwt }, server }: Config, { logger, 
 }
 
 export function localChannelsOf({ streams }: Config): readonly LocalChannel[] {
-  const { pubsubChannel: name, isPublic: publicStreams, secrets, whisperInSigned, turbo, cableReady } = streams;
+  const { pubsubChannel: name, isPublic: publicStreams, secrets, whisperInSigned, presenceInSigned, turbo, cableReady } = streams;
   return [
-    pubsubChannel({ name, publicStreams, secrets, whisperInSigned }),
+    pubsubChannel({ name, publicStreams, secrets, whisperInSigned, presenceInSigned }),
     ...(turbo ? [turboStreamsChannel(turbo.secrets)] : []),
     ...(cableReady ? [cableReadyChannel(cableReady.secrets)] : []),
   ];
