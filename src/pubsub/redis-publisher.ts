@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { CableError, messageOf } from "../errors.ts";
 import type { RedisClient } from "../redis/client.ts";
+import type { RedisShards } from "./redis-shards.ts";
 
 export interface RedisPublisherOptions {
   /** The connection to publish over, if there is one just now. */
@@ -23,13 +24,22 @@ export class RedisPublisher {
 
   /** Resolves when Redis has it. @throws {CableError} `publication.unavailable` */
   async publish(channel: string, text: string): Promise<void> {
-    const { mostPending, mostWaitMs, clock } = this.#options;
     const client = this.#options.client();
-    if (client === undefined) throw unavailable("Redis, which connects the nodes, is away");
+    if (client === undefined) throw away();
+    await this.#inTime(channel.length + text.length, () => client.sendCommand(["PUBLISH", channel, text]));
+  }
+
+  /** The same over the shards of a cluster. */
+  async publishSharded(shards: RedisShards, channel: string, text: string): Promise<void> {
+    if (this.#options.client() === undefined || !shards.hears(channel)) throw away();
+    await this.#inTime(channel.length + text.length, () => shards.publish(channel, text));
+  }
+
+  async #inTime(size: number, send: () => Promise<unknown>): Promise<void> {
+    const { mostPending, mostWaitMs, clock } = this.#options;
     if (this.#pending > mostPending) throw unavailable("Redis, which connects the nodes, is too slow");
-    const size = channel.length + text.length;
     this.#pending += size;
-    const answered = client.sendCommand(["PUBLISH", channel, text]).finally(() => (this.#pending -= size));
+    const answered = send().finally(() => (this.#pending -= size));
     await new Promise<void>((resolve, reject) => {
       const timer = clock.after(mostWaitMs, () =>
         reject(unavailable("Redis, which connects the nodes, did not answer; it may have got it")),
@@ -46,6 +56,10 @@ export class RedisPublisher {
       );
     });
   }
+}
+
+function away(): CableError {
+  return unavailable("Redis, which connects the nodes, is away");
 }
 
 function unavailable(why: string, cause?: unknown): CableError {

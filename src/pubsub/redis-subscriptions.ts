@@ -3,11 +3,29 @@ import { messageOf } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { unlessLost, type RedisClient } from "../redis/client.ts";
 
+/** One of the two pub/subs that Redis has. */
+export interface RedisPubsubKind {
+  subscribe(client: RedisClient, channels: string[], listener: (message: Buffer) => void): Promise<void>;
+  unsubscribe(client: RedisClient, channels: string[], listener: (message: Buffer) => void): Promise<void>;
+  /** Parts the channels into those that one command may name together. */
+  parts(channels: readonly string[]): Iterable<readonly string[]>;
+}
+
+/** What all servers have; in a cluster what is published at one node is heard at all. */
+export const plainKind: RedisPubsubKind = {
+  subscribe: (client, channels, listener) => client.subscribe(channels, listener, true),
+  unsubscribe: (client, channels, listener) => client.unsubscribe(channels, listener, true),
+  parts: (channels) => [channels],
+};
+
 export interface RedisSubscriptionsOptions {
+  readonly kind: RedisPubsubKind;
   /** Gets what arrives. MUST NOT throw: node-redis would take that for a broken stream. */
   readonly received: (message: Buffer) => void;
   /** Called when every subscription stands again after something may have been missed. */
   readonly missed: () => void;
+  /** Redis said no to these channels, which it is not asked for again unless `renew` says so. Default: it is asked for each alone, then told. */
+  readonly refused?: (channels: readonly string[], error: unknown) => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -65,11 +83,19 @@ export class RedisSubscriptions {
     }
   }
 
+  /** Redis has dropped this channel, or refused it: it is asked again. */
+  renew(channel: string): Promise<void> | undefined {
+    this.#held.delete(channel);
+    return this.#changed(channel);
+  }
+
   /** Takes a new connection into use: subscribes to `always` and to everything wanted. Rejects when that connection is no good. */
-  async adopt(client: RedisClient, always: string): Promise<void> {
+  async adopt(client: RedisClient, always: readonly string[]): Promise<void> {
     this.#forgetConnection();
     this.#client = client;
-    await Promise.all([client.subscribe(always, this.#listener, true), this.#settle(client, this.#wanted.keys())]);
+    const { kind } = this.#options;
+    const first = always.map((channel) => kind.subscribe(client, [channel], this.#listener));
+    await Promise.all([...first, this.#settle(client, this.#wanted.keys())]);
     const isOwed = this.#owesMissed;
     // From now on whatever breaks this connection makes us miss something.
     this.#owesMissed = true;
@@ -145,13 +171,17 @@ export class RedisSubscriptions {
     const added = free.filter((channel) => this.#wanted.has(channel));
     const removed = free.filter((channel) => !this.#wanted.has(channel));
     const isSuspect = (channel: string): boolean => this.#suspects.has(channel);
-    const together = added.filter((channel) => !isSuspect(channel));
     for (const channel of added) this.#held.add(channel);
     for (const channel of removed) this.#held.delete(channel);
-    for (const some of chunks(removed, mostPerCommand)) this.#underway(client, some, client.unsubscribe(some, this.#listener, true));
-    for (const some of [...chunks(together, mostPerCommand), ...chunks(added.filter(isSuspect), 1)]) {
+    const together = added.filter((channel) => !isSuspect(channel));
+    for (const some of this.#commands(removed)) this.#underway(client, some, this.#unsubscribe(client, some));
+    for (const some of [...this.#commands(together), ...chunks(added.filter(isSuspect), 1)]) {
       this.#underway(client, some, this.#subscribe(client, some));
     }
+  }
+
+  #commands(channels: readonly string[]): readonly string[][] {
+    return [...this.#options.kind.parts(channels)].flatMap((part) => chunks(part, mostPerCommand));
   }
 
   /** They are busy until the command is answered. */
@@ -163,12 +193,22 @@ export class RedisSubscriptions {
     for (const channel of channels) this.#busy.set(channel, ended);
   }
 
+  async #unsubscribe(client: RedisClient, channels: string[]): Promise<void> {
+    // What is refused is not there any more.
+    await this.#options.kind.unsubscribe(client, channels, this.#listener).catch(unlessLost);
+  }
+
   async #subscribe(client: RedisClient, channels: string[]): Promise<void> {
+    const { kind, refused } = this.#options;
     try {
-      await client.subscribe(channels, this.#listener, true);
+      await kind.subscribe(client, channels, this.#listener);
     } catch (error) {
       unlessLost(error);
       if (client !== this.#client) return;
+      if (refused !== undefined) {
+        refused(channels, error);
+        return;
+      }
       const [channel] = channels;
       if (channels.length === 1) {
         this.#options.logger.warn("Redis refuses a subscription: what is published there is not heard", {

@@ -1,4 +1,5 @@
 import { CableError } from "../errors.ts";
+import { streamGroupOf, streamTags } from "./stream-tags.ts";
 
 export interface ChannelNamesOptions {
   /** Stands before all names, so that applications that share a Redis don't hear each other. Default none, as in AnyCable. */
@@ -17,6 +18,8 @@ export interface ChannelNames {
    * the same channel only if they differ in nothing but lone surrogates, which UTF-8 can't say.
    */
   channelOf(stream: string): string;
+  /** The same for sharded pub/sub, which has channels of its own: in the slot of the keys that a broker keeps for the stream. */
+  shardedChannelOf(stream: string): string;
 }
 
 /** @throws {CableError} `config.invalid_value` */
@@ -30,13 +33,15 @@ export function channelNames({ prefix = "", internal, reserved = [] }: ChannelNa
       `No channel can be called ${JSON.stringify(name)}: streams with odd names use such channels.`,
     );
   }
+  const channelOf = (stream: string): string => {
+    const channel = wellFormed(prefix + stream);
+    const isFree = !taken.has(channel) && !stream.startsWith(escape) && !ofRedis.test(channel);
+    return isFree ? channel : wellFormed(prefix + escape + stream);
+  };
   return {
     internal: internalChannel,
-    channelOf(stream) {
-      const channel = wellFormed(prefix + stream);
-      const isFree = !taken.has(channel) && !stream.startsWith(escape) && !ofRedis.test(channel);
-      return isFree ? channel : wellFormed(prefix + escape + stream);
-    },
+    channelOf,
+    shardedChannelOf: (stream) => `{${streamTags[streamGroupOf(stream)]!}}${channelOf(stream)}`,
   };
 }
 

@@ -74,6 +74,17 @@ export function rawAnswers(client: RedisClient): Pick<RedisClient, "sendCommand"
   return client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
 }
 
+/** Whether the server knows a command. Who may not ask is told no. */
+export async function knowsCommand(client: RedisClient, name: string): Promise<boolean> {
+  const reply: unknown = await client.sendCommand(["COMMAND", "INFO", name]).catch(unlessLost);
+  return Array.isArray(reply) && Array.isArray(reply[0]);
+}
+
+/** Calls back when Redis takes a sharded channel away from this client, because its slot is another node's now. */
+export function onShardedChannelMoved(client: RedisClient, moved: (channel: string) => void): void {
+  client.on("sharded-channel-moved", (channel: string) => moved(channel));
+}
+
 /** Ends a command of this client that blocks, from a second connection. Rejects when that is not allowed, or both are gone. */
 export async function unblock(client: RedisClient, clientId: number): Promise<void> {
   const other = client.duplicate();

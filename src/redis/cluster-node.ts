@@ -83,6 +83,11 @@ export class ClusterNode {
     return this.#lane.send(client, command);
   }
 
+  /** Resolves when the first try to connect has ended, or has taken too long. */
+  async tried(): Promise<void> {
+    if (this.client === undefined && this.#isFirst) await this.#firstTry();
+  }
+
   #firstTry(): Promise<void> {
     return new Promise((resolve) => {
       const timer = this.#options.clock.after(this.#options.timeoutMs, resolve);

@@ -1,11 +1,12 @@
 import type { Clock, Timer } from "../clock.ts";
 import type { Logger } from "../logger.ts";
-import { placeOf, type RedisEndpoint } from "./address.ts";
+import { hostsOf, placeOf, redisAddress, type RedisEndpoint } from "./address.ts";
 import { endpointIn, type RedisClient } from "./client.ts";
 import { ClusterNode, type ClusterNodeOptions } from "./cluster-node.ts";
 import { RedisAway } from "./command-lane.ts";
 import type { RedisConnectionState } from "./connection.ts";
 import { slotCount } from "./hash-slot.ts";
+import type { RedisOptions } from "./open.ts";
 import { reasonOf } from "./reason.ts";
 import { redirectionOf } from "./redirection.ts";
 
@@ -14,10 +15,18 @@ export interface ClusterNodesOptions extends Omit<ClusterNodeOptions, "endpoint"
   readonly prepare: (client: RedisClient, has: (slot: number) => boolean) => Promise<unknown>;
   /** A connection to any node, if there is one just now: to ask who has which slots, besides those that are ours. */
   readonly guide: () => RedisClient | undefined;
+  /** Others may have some slots now. Default: nobody is told. */
+  readonly changed?: () => void;
   /** Milliseconds between looks at who has which slots, besides those that follow an error; 0 = never. */
   readonly checkIntervalMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
+}
+
+/** The nodes of a cluster that is reached by these options. @throws {CableError} `config.invalid_value` */
+export function clusterNodes(redis: RedisOptions, options: Omit<ClusterNodesOptions, "tls" | "names" | "checkIntervalMs">): ClusterNodes {
+  const { tls = {}, checkIntervalMs = 30_000 } = redis;
+  return new ClusterNodes({ ...options, tls, names: hostsOf(redisAddress(redis)), checkIntervalMs });
 }
 
 /** After a node was lost, so long between questions who has its slots. */
@@ -67,12 +76,17 @@ export class ClusterNodes {
     this.#searchLater();
   }
 
+  /** Resolves when each node has been tried. */
+  async tried(): Promise<void> {
+    await Promise.all([...this.#nodes.values()].map((node) => node.tried()));
+  }
+
   async send(slot: number, command: readonly string[]): Promise<unknown> {
     let node = this.#slots[slot];
     let isAsking = false;
     for (let hops = 0; ; hops++) {
       if (node === undefined) {
-        this.#search();
+        this.search();
         throw new RedisAway(`no node of the cluster has slot ${slot}`, { isUnsent: true });
       }
       try {
@@ -93,7 +107,7 @@ export class ClusterNodes {
     const node = this.#nodeAt(endpoint);
     if (kind === "moved") {
       this.#slots[slot] = node;
-      this.#search();
+      this.search();
     }
     return node;
   }
@@ -107,7 +121,7 @@ export class ClusterNodes {
       ...options,
       endpoint,
       prepare: (client) => prepare(client, (slot) => this.#slots[slot] === node),
-      lost: () => this.#search(),
+      lost: () => this.search(),
     });
     this.#nodes.set(place, node);
     node.start();
@@ -115,7 +129,7 @@ export class ClusterNodes {
   }
 
   /** Finds out who has which slots now. */
-  #search(): void {
+  search(): void {
     if (this.#asking !== undefined || this.#teller === undefined) return;
     const client = this.#options.guide() ?? [...this.#nodes.values()].find((node) => node.client !== undefined)?.client;
     this.#asking = (client === undefined ? Promise.reject(new Error("no node can be asked")) : this.#ask(client))
@@ -133,7 +147,7 @@ export class ClusterNodes {
     this.#timer?.cancel();
     const isWhole = this.state?.isConnected === true;
     const waitMs = isWhole ? this.#options.checkIntervalMs : searchIntervalMs;
-    this.#timer = waitMs === 0 ? undefined : this.#options.clock.after(waitMs, () => this.#search());
+    this.#timer = waitMs === 0 ? undefined : this.#options.clock.after(waitMs, () => this.search());
   }
 
   async #ask(client: RedisClient): Promise<void> {
@@ -154,6 +168,7 @@ export class ClusterNodes {
       this.#nodes.delete(place);
       this.#retire(node);
     }
+    this.#options.changed?.();
   }
 
   #retire(node: ClusterNode): void {

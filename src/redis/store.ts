@@ -1,6 +1,6 @@
-import { hostsOf, redisAddress, type RedisEndpoint } from "./address.ts";
+import type { RedisEndpoint } from "./address.ts";
 import { unlessLost, type RedisClient } from "./client.ts";
-import { ClusterNodes } from "./cluster-nodes.ts";
+import { clusterNodes, type ClusterNodes } from "./cluster-nodes.ts";
 import { CommandLane, RedisAway } from "./command-lane.ts";
 import type { RedisConnectionState } from "./connection.ts";
 import { hashSlot } from "./hash-slot.ts";
@@ -48,10 +48,7 @@ export class RedisStore {
       usesDatabase: true,
       prepare: (client, endpoint, { mode }) => this.#adopt(client, endpoint, mode === "cluster"),
     });
-    this.#nodes = new ClusterNodes({
-      tls: redis.tls ?? {},
-      names: hostsOf(redisAddress(redis)),
-      checkIntervalMs: redis.checkIntervalMs ?? 30_000,
+    this.#nodes = clusterNodes(redis, {
       timeoutMs,
       clock,
       random,

@@ -5,7 +5,7 @@ import { hashSlot } from "../../src/redis/hash-slot.ts";
 import type { RedisOptions } from "../../src/redis/open.ts";
 import { eventually } from "../support/eventually.ts";
 import { redisCall } from "../support/redis-client.ts";
-import { nodeUrl, startCluster, type RedisCluster } from "../support/redis-cluster.ts";
+import { moveSlot, nodeUrl, startCluster, type RedisCluster } from "../support/redis-cluster.ts";
 import { impatientClock } from "../support/redis-listening.ts";
 import { knowsReplicas, startSentinel } from "../support/redis-sentinel.ts";
 import { redisPem, startRedis, type RedisServer } from "../support/redis-server.ts";
@@ -82,27 +82,13 @@ describe("a cluster of three masters and a replica", () => {
     expect(broadcaster.state!().target).toMatch(new RegExp(`at 127.0.0.1:${owner().port}$`));
     await add(nodeUrl(owner()), "before");
     await eventually(() => bodies).toEqual(["before"]);
-    await move(hashSlot(stream), owner(), cluster.nodes[2]!);
+    await moveSlot(cluster, hashSlot(stream), owner(), cluster.nodes[2]!);
     await expect.poll(() => broadcaster.state!().target, { timeout: 20_000 }).toMatch(new RegExp(`:${cluster.nodes[2]!.port}$`));
     await connected(broadcaster);
     await add(nodeUrl(cluster.nodes[2]!), "after");
     await eventually(() => bodies).toEqual(["before", "after"]);
-    await move(hashSlot(stream), cluster.nodes[2]!, owner());
+    await moveSlot(cluster, hashSlot(stream), cluster.nodes[2]!, owner());
   }, 60_000);
-
-  async function move(slot: number, from: RedisServer, to: RedisServer): Promise<void> {
-    const [[fromId], [toId]] = (await Promise.all([from, to].map((node) => redisCall(nodeUrl(node), ["CLUSTER", "MYID"])))) as [
-      [string],
-      [string],
-    ];
-    await redisCall(nodeUrl(to), ["CLUSTER", "SETSLOT", String(slot), "IMPORTING", fromId]);
-    await redisCall(nodeUrl(from), ["CLUSTER", "SETSLOT", String(slot), "MIGRATING", toId]);
-    const [keys] = (await redisCall(nodeUrl(from), ["CLUSTER", "GETKEYSINSLOT", String(slot), "100"])) as [string[]];
-    if (keys.length > 0) await redisCall(nodeUrl(from), ["MIGRATE", "127.0.0.1", String(to.port), "", "0", "5000", "KEYS", ...keys]);
-    for (const node of [to, from, ...cluster.nodes.slice(0, 3)]) {
-      await redisCall(nodeUrl(node), ["CLUSTER", "SETSLOT", String(slot), "NODE", toId]);
-    }
-  }
 });
 
 describe("Redis over TLS", () => {

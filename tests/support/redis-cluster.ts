@@ -71,3 +71,16 @@ export async function startCluster(): Promise<RedisCluster> {
   );
   return { nodes, whole, kill: async () => void (await Promise.all(nodes.map((node) => node.kill()))) };
 }
+
+/** Gives a slot, with what it holds, from one master to another. */
+export async function moveSlot({ nodes }: RedisCluster, slot: number, from: RedisServer, to: RedisServer): Promise<void> {
+  const idOf = async (node: RedisServer): Promise<string> => String((await redisCall(nodeUrl(node), ["CLUSTER", "MYID"]))[0]);
+  const [fromId, toId] = [await idOf(from), await idOf(to)];
+  await redisCall(nodeUrl(to), ["CLUSTER", "SETSLOT", String(slot), "IMPORTING", fromId]);
+  await redisCall(nodeUrl(from), ["CLUSTER", "SETSLOT", String(slot), "MIGRATING", toId]);
+  const [keys] = (await redisCall(nodeUrl(from), ["CLUSTER", "GETKEYSINSLOT", String(slot), "100"])) as [string[]];
+  if (keys.length > 0) await redisCall(nodeUrl(from), ["MIGRATE", "127.0.0.1", String(to.port), "", "0", "5000", "KEYS", ...keys]);
+  for (const node of [to, from, ...nodes.slice(0, 3)]) {
+    await redisCall(nodeUrl(node), ["CLUSTER", "SETSLOT", String(slot), "NODE", toId]);
+  }
+}

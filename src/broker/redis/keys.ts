@@ -1,9 +1,7 @@
-import { hashSlot, slotCount, spreadHashTags } from "../../redis/hash-slot.ts";
+import { hashSlot } from "../../redis/hash-slot.ts";
+import { streamGroupOf, streamTags } from "../../redis/stream-tags.ts";
 
-/** Streams are in so many groups: what is about a whole group is one key, which may be looked at now and then. */
-const groupCount = 128;
-
-/** A group of streams. */
+/** A group of streams: what is about all of them is one key, which may be looked at now and then. */
 export interface StreamGroup {
   /** Its place among `BrokerKeys.groups`. */
   readonly index: number;
@@ -28,15 +26,14 @@ export class BrokerKeys {
   /** @param prefix Stands before all keys. */
   constructor(prefix: string) {
     this.#prefix = `${prefix}ropeway:`;
-    this.groups = spreadHashTags(groupCount).map((tag, index) => {
+    this.groups = streamTags.map((tag, index) => {
       const ofGroup = `${this.#prefix}{${tag}}:`;
       return { index, slot: hashSlot(ofGroup), birthKey: `${ofGroup}birth`, presentKey: `${ofGroup}present`, prefix: ofGroup };
     });
   }
 
   groupOf(stream: string): StreamGroup {
-    // An empty tag in front makes the name's own braces mean nothing.
-    return this.groups[Math.floor((hashSlot(`{}${stream}`) * groupCount) / slotCount)]!;
+    return this.groups[streamGroupOf(stream)]!;
   }
 
   session(sid: string): string {

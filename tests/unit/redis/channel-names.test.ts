@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { BrokerKeys } from "../../../src/broker/redis/keys.ts";
 import { channelNames } from "../../../src/redis/channel-names.ts";
+import { hashSlot } from "../../../src/redis/hash-slot.ts";
 
 const internal = "__anycable_internal__";
 
@@ -30,6 +32,16 @@ describe("names of channels", () => {
     const { channelOf } = channelNames({ internal });
     expect(channelOf("a\ud800b")).toBe("a\ufffdb");
     expect(channelOf("\ud83d\ude00")).toBe("\ud83d\ude00");
+  });
+
+  it("of sharded pub/sub are in the slot of the group's keys, whatever braces a stream or the prefix has", () => {
+    const { channelOf, shardedChannelOf } = channelNames({ prefix: "{app}:", internal });
+    const streams = ["chat/1", "{a}", "}{", "{", "}", "{}", "", internal, "чат"];
+    for (const stream of streams) {
+      const tag = /^\{\d+\}/.exec(shardedChannelOf(stream))![0];
+      expect(shardedChannelOf(stream)).toBe(tag + channelOf(stream));
+      expect(hashSlot(shardedChannelOf(stream))).toBe(new BrokerKeys("").groupOf(stream).slot);
+    }
   });
 
   it("can't be those that streams with odd names are given", () => {
