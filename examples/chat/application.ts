@@ -93,5 +93,10 @@ function parseObject(text: string, what: string): Record<string, unknown> {
 
 function toResponse(identifier: string, answer: Answer, first: readonly string[] = []): CommandResponse {
   const messages = (answer.transmit ?? []).map((message) => JSON.stringify({ identifier, message }));
-  return { status: "SUCCESS", streams: answer.streams ?? [], transmissions: [...first, ...messages] };
+  return {
+    status: "SUCCESS",
+    streams: answer.streams ?? [],
+    transmissions: [...first, ...messages],
+    ...(answer.presence !== undefined && { env: { istate: { $p: answer.presence } } }),
+  };
 }

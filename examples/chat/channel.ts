@@ -15,6 +15,8 @@ export interface Subscription {
 export interface Answer {
   /** Streams whose publications this subscription hears from now on. */
   readonly streams?: readonly string[];
+  /** The stream in whose presence set this client may be from now on. */
+  readonly presence?: string;
   /** Messages for this client only. */
   readonly transmit?: readonly unknown[];
 }

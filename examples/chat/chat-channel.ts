@@ -23,7 +23,7 @@ export function chatChannel(publish: Publish): Channel {
       const room = params["room"];
       if (typeof room !== "string" || !roomName.test(room)) return "rejected";
       const messages = messagesByRoom.get(room) ?? [];
-      return { streams: [streamOf(room)], transmit: [{ type: "history", messages }] };
+      return { streams: [streamOf(room)], presence: streamOf(room), transmit: [{ type: "history", messages }] };
     },
 
     async perform({ client, params }, action, data): Promise<Answer> {

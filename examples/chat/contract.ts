@@ -36,6 +36,8 @@ export interface CommandResponse {
   readonly stop_streams?: boolean;
   /** Frames for this client, sent as they are. */
   readonly transmissions?: readonly string[];
+  /** What the cable server is to remember of this subscription; `$p` is the stream whose presence set the client may be in. */
+  readonly env?: { readonly istate: Readonly<Record<string, string>> };
   readonly error_msg?: string;
 }
 

@@ -18,6 +18,8 @@ export interface DemoOptions {
   /** Take ports of the system's choice instead of 3000, 8080, 50051 and 8090. */
   readonly freePorts: boolean;
   readonly logLevel: string;
+  /** A Redis that keeps what clients miss while the cable server is away; undefined: the cable server keeps it itself, until it ends. */
+  readonly redisUrl: string | undefined;
   /** The command that starts the cable server, without its options; undefined means the Ropeway of this repository. */
   readonly serverCommand: string | undefined;
   readonly env: NodeJS.ProcessEnv;
@@ -33,11 +35,11 @@ export interface Demo {
 }
 
 /** Rejects, with nothing left running, when a part can't start. */
-export async function startDemo({ freePorts, logLevel, serverCommand, env, log, signal }: DemoOptions): Promise<Demo> {
+export async function startDemo({ freePorts, logLevel, redisUrl, serverCommand, env, log, signal }: DemoOptions): Promise<Demo> {
   const root = projectRoot();
   const ports = await choosePorts(freePorts);
   const report = (error: unknown): void => log(`application: ${error instanceof Error ? error.message : String(error)}\n`);
-  const command = [...toCommand(serverCommand, root), ...serverOptions(ports, logLevel)] as const;
+  const command = [...toCommand(serverCommand, root), ...serverOptions(ports, logLevel, redisUrl)] as const;
 
   const publish = httpPublish(`http://127.0.0.1:${ports.broadcast}/_broadcast`);
   // While the cable server ends it reports who left; there is nobody to tell then.
@@ -98,12 +100,14 @@ async function choosePorts(freePorts: boolean): Promise<Ports> {
   return { page, cable, rpc, broadcast };
 }
 
-function serverOptions(ports: Ports, logLevel: string): string[] {
+function serverOptions(ports: Ports, logLevel: string, redisUrl: string | undefined): string[] {
   return [
+    ...(redisUrl === undefined
+      ? ["--broker=memory", "--broadcast_adapter=http"]
+      : ["--broker=redis", `--redis_url=${redisUrl}`, "--broadcast_adapter=http,redisx"]),
     "--host=127.0.0.1",
     `--port=${ports.cable}`,
     `--rpc_host=127.0.0.1:${ports.rpc}`,
-    "--broadcast_adapter=http",
     `--http_broadcast_port=${ports.broadcast}`,
     `--log_level=${logLevel}`,
     "--ignore-config-path",

@@ -10,6 +10,7 @@ const usage = `A chat on Ropeway: the Action Cable client and the AnyCable clien
 
   --no-open       don't open a browser
   --free-ports    take ports of the system's choice (otherwise 3000, 8080, 50051 and 8090 where they are free)
+  --redis URL     keep what clients miss in this Redis, so that it outlives a restart of the server
   --log-level L   of the cable server: debug, info, warn (default), error
   --help          this text
 
@@ -22,6 +23,7 @@ async function main(): Promise<void> {
   const options = {
     "no-open": { type: "boolean", default: false },
     "free-ports": { type: "boolean", default: false },
+    redis: { type: "string" },
     "log-level": { type: "string", default: "warn" },
     help: { type: "boolean", default: false },
   } as const;
@@ -35,6 +37,7 @@ async function main(): Promise<void> {
   const starting = startDemo({
     freePorts: values["free-ports"],
     logLevel: values["log-level"],
+    redisUrl: values.redis,
     serverCommand: process.env["ROPEWAY_COMMAND"],
     env: process.env,
     log: (text) => process.stderr.write(text),

@@ -6,8 +6,10 @@ import { existsSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import type { Browser, Locator, Page } from "playwright-core";
-import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFailed } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFailed, onTestFinished } from "vitest";
 import { choosePort } from "../../examples/chat/ports.ts";
+import { redisCall } from "../support/redis-client.ts";
+import { startRedis } from "../support/redis-server.ts";
 import { launchChromium, reasonToSkipBrowser } from "../support/chromium.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -20,9 +22,9 @@ interface RunningDemo {
   readonly cableUrl: string;
 }
 
-async function runDemo(): Promise<RunningDemo> {
+async function runDemo(...options: readonly string[]): Promise<RunningDemo> {
   if (!existsSync(main)) throw new Error("the demo isn't built: run `npm run build` first");
-  const child = spawn(process.execPath, [main, "--no-open", "--free-ports"], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [main, "--no-open", "--free-ports", ...options], { stdio: ["ignore", "pipe", "pipe"] });
   let printed = "";
   const address = await new Promise<RegExpExecArray>((resolve, reject) => {
     const onPrinted = (chunk: Buffer): void => {
@@ -176,6 +178,57 @@ describe("the demo's page", () => {
     expect(await once(demo.process, "exit")).toEqual([0, null]);
     await expect(fetch(healthUrl)).rejects.toThrow("fetch failed");
     await expect(fetch(demo.pageUrl)).rejects.toThrow("fetch failed");
+  });
+});
+
+describe("the demo's page with a Redis", () => {
+  const reasonToSkip = reasonToSkipBrowser();
+
+  it("loses nothing in a restart of the server, in either of two tabs, and shows who is present", { timeout: 90_000 }, async (context) => {
+    if (reasonToSkip !== undefined) context.skip(reasonToSkip);
+    const redis = await startRedis();
+    const url = `redis://127.0.0.1:${redis.port}`;
+    const demo = await runDemo("--redis", url);
+    const browser = await launchChromium();
+    onTestFinished(async () => {
+      await browser.close();
+      demo.process.kill("SIGTERM");
+      await once(demo.process, "exit");
+      await redis.kill();
+    });
+    const open = async (name: string): Promise<Locator> => {
+      const page = await browser.newPage();
+      await page.goto(`${demo.pageUrl}/?room=kept`);
+      const pane = page.locator("[data-client=anycable]");
+      await page.locator("[data-client=anycable][data-state=connected]").waitFor(waiting);
+      await pane.getByRole("button", { name: "Leave" }).click();
+      await pane.getByLabel("Name").fill(name);
+      await pane.getByRole("button", { name: "Join" }).click();
+      await page.locator("[data-client=anycable][data-state=connected]").waitFor(waiting);
+      return pane;
+    };
+    const tabs = [await open("Ada"), await open("Bob")];
+    const said: string[] = [];
+    /** Says something in the room although the server may be away: the stream in Redis keeps it until it is back. */
+    const say = async (text: string): Promise<void> => {
+      said.push(text);
+      const message = { type: "message", id: text, name: "Redis", text, at: new Date().toISOString() };
+      const payload = JSON.stringify({ stream: "chat/kept", data: JSON.stringify(message) });
+      await redisCall(url, ["XADD", "__anycable__", "*", "payload", payload]);
+    };
+    const heard = (tab: Locator): Promise<string[]> => tab.locator(".message p").allTextContents();
+    for (const tab of tabs) await expect.poll(() => tab.locator(".present").textContent(), waiting).toBe("Present: Ada, Bob");
+
+    await say("before");
+    for (const tab of tabs) await expect.poll(() => heard(tab), waiting).toEqual(said);
+    await tabs[0]!.page().getByRole("button", { name: "Restart the server" }).click();
+    for (let at = 0; at < 20; at++) await say(`meanwhile ${at}`);
+    for (const tab of tabs) await tab.page().locator("[data-client=anycable]:not([data-state=connected])").waitFor(waiting);
+    await say("still away");
+    for (const tab of tabs) await tab.page().locator("[data-client=anycable][data-state=connected]").waitFor({ timeout: 40_000 });
+    await say("after");
+    for (const tab of tabs) await expect.poll(() => heard(tab), waiting).toEqual(said);
+    for (const tab of tabs) await expect.poll(() => tab.locator(".present").textContent(), waiting).toBe("Present: Ada, Bob");
   });
 });
 

@@ -2,6 +2,8 @@
 //   onState("connecting" | "connected" | "reconnecting" | "refused")
 //   onMessage(message)   from ChatChannel
 //   onPeople(people)     from AppearanceChannel
+//   onPresent(names)     who is present in the room; the AnyCable client alone knows
+//   onMissed()           what was said while the connection was away can't be had any more; the same
 // and gives back leave() and speak(text), which rejects when the text can't be sent. Connecting again after a lost connection is their own work: nothing here does it.
 
 import { createConsumer } from "@rails/actioncable";
@@ -35,12 +37,28 @@ export function connectRails(url, room, via, { onState, onMessage, onPeople }) {
   };
 }
 
-export function connectAnyCable(url, room, via, { onState, onMessage, onPeople }) {
-  const cable = createCable(url, { logLevel: "error" });
+export function connectAnyCable(url, room, via, { onState, onMessage, onPeople, onPresent, onMissed }) {
+  // The extended protocol: the client comes back to its session, and asks for what it missed.
+  const cable = createCable(url, { logLevel: "error", protocol: "actioncable-v1-ext-json" });
+  const name = new URL(url).searchParams.get("name");
   onState("connecting");
 
   const chat = cable.subscribeTo("ChatChannel", { room });
-  chat.on("connect", () => onState("connected"));
+  const showPresent = () =>
+    chat.presence.info().then(
+      (present) => onPresent(Object.values(present).map((info) => info.name)),
+      () => onPresent([]),
+    );
+  chat.on("connect", () => {
+    onState("connected");
+    chat.presence.join(name, { name }).then(showPresent, () => {});
+  });
+  chat.on("presence", ({ type }) => {
+    if (type !== "info") void showPresent();
+  });
+  chat.on("info", ({ type }) => {
+    if (type === "history_not_found") onMissed();
+  });
   chat.on("disconnect", () => onState(cable.state === "closed" ? "refused" : "reconnecting"));
   chat.on("close", () => onState("refused"));
   chat.on("message", onMessage);
@@ -54,6 +72,13 @@ export function connectAnyCable(url, room, via, { onState, onMessage, onPeople }
 
   return {
     speak: (text) => chat.perform("speak", { text }),
-    leave: () => cable.disconnect(),
+    async leave() {
+      try {
+        // Who only closes the connection might come back, and stays present for a while.
+        if (chat.state === "connected") await chat.presence.leave();
+      } finally {
+        cable.disconnect();
+      }
+    },
   };
 }

@@ -17,6 +17,7 @@ export class Pane {
   #seen = new Set();
   #name = "";
   #stateText;
+  #present;
   #join;
   #log;
   #isAtEnd = true;
@@ -38,6 +39,7 @@ export class Pane {
     heading.id = `${id}-title`;
     root.setAttribute("aria-labelledby", heading.id);
     this.#stateText = root.querySelector(".state");
+    this.#present = root.querySelector(".present");
     this.#log = root.querySelector(".log");
     this.#log.setAttribute("aria-label", `Messages in ${room}`);
     this.#followTheEnd();
@@ -69,6 +71,8 @@ export class Pane {
         onState: ifCurrent((state) => this.#enter(state)),
         onMessage: ifCurrent((message) => this.#hear(message)),
         onPeople: ifCurrent(onPeople),
+        onPresent: ifCurrent((names) => this.#showPresent(names)),
+        onMissed: ifCurrent(() => this.#note("What was said meanwhile is not kept any more")),
       }),
     );
   }
@@ -128,6 +132,10 @@ export class Pane {
     this.#join.elements.name.readOnly = !isOut;
     this.#join.querySelector("button").textContent = isOut ? "Join" : "Leave";
     this.#speak.querySelector("button").disabled = state !== "connected";
+  }
+
+  #showPresent(names) {
+    this.#present.textContent = names.length === 0 ? "" : `Present: ${names.toSorted().join(", ")}`;
   }
 
   /** A newcomer, and so a client that comes back, gets the room's last messages: those that stand here already are skipped. */
