@@ -8,6 +8,7 @@ import { connect } from "./commands/connect.ts";
 import type { CommandContext } from "./commands/context.ts";
 import { disconnect, type DisconnectMode, type EndingContext } from "./commands/disconnect.ts";
 import { dispatch } from "./commands/dispatch.ts";
+import { asksForSomething } from "./commands/history.ts";
 import { announceLeave } from "./commands/presence.ts";
 import { Hub } from "./hub/hub.ts";
 import type { AddressLimits } from "./limits/address-limits.ts";
@@ -165,9 +166,9 @@ export function createCable(parts: CableParts): Cable {
     nativePings: parts.heartbeat.nativePings,
     handler: {
       command: tracing.carryOut((session, command) => dispatch(context, session, command)),
-      historyAsked(session, identifier) {
+      historyAsked(session, { identifier, history }) {
         const subscription = session.subscriptions.get(identifier);
-        if (subscription) recovering?.asked(session, subscription);
+        if (subscription && asksForSomething(history)) recovering?.asked(session, subscription);
       },
       ended(session, wasOpen, departure) {
         if (wasOpen) disconnect(ending, session, departure);

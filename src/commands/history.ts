@@ -13,11 +13,17 @@ export function history(
 ): Promise<void> | void {
   const { identifier, history: request } = command;
   const subscription = subscriptionOf(session, identifier);
-  if (request === undefined || (request.since === 0 && request.streams.size === 0)) {
+  if (!asksForSomething(request)) {
     session.send({ type: "reject_history", identifier });
+    context.recovery?.letGo(session, subscription);
     throw new CableError("command.unsupported", "a request for history has to name a time (`since`) or positions (`streams`)");
   }
   return sendHistory(context, session, subscription, request);
+}
+
+/** Whether it names anything that can be answered: only then is a stream held back for it. */
+export function asksForSomething(request: HistoryRequest | undefined): request is HistoryRequest {
+  return request !== undefined && (request.since > 0 || request.streams.size > 0);
 }
 
 /** Answers a request for what a subscription missed. Where nothing is kept, nothing can be proven complete: refused. */

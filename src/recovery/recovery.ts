@@ -44,6 +44,8 @@ export interface Recovery {
   asked(session: Session, subscription: Subscription): void;
   /** Sends what the client missed, or says that it can't. */
   answer(session: Session, subscription: Subscription, request: HistoryRequest): Promise<void>;
+  /** The client wants no backlog: what is held back without being asked for is sent as it came. */
+  letGo(session: Session, subscription: Subscription): void;
   /** The session was restored and its client has been told. */
   restored(session: Session): void;
 }
@@ -97,11 +99,12 @@ function nodeRecovery({ history, pubsub, deliver, hub, wheel, ...shared }: Recov
   };
 }
 
-function answersOf(replay: Replay, wheel: TimerWheel, clock: Clock): Pick<Recovery, "hold" | "asked" | "answer" | "restored"> {
+function answersOf(replay: Replay, wheel: TimerWheel, clock: Clock): Pick<Recovery, "hold" | "asked" | "answer" | "letGo" | "restored"> {
   return {
     hold: (subscription, stream, isAsked) => replay.newHold(subscription, stream, isAsked),
     asked: (session, subscription) => replay.asked(session, subscription),
     answer: (session, subscription, request) => replay.answer(session, subscription, request),
+    letGo: (session, subscription) => replay.letGo(session, subscription),
     restored(session) {
       for (const { holds } of session.subscriptions.values()) {
         if (holds !== undefined) return void new RestoreWindow(session, replay, wheel, clock);

@@ -42,8 +42,8 @@ export interface SessionContext {
 export interface SessionHandler {
   /** Carries out one command. The next one waits until the promise resolves. MUST NOT throw or reject. */
   command(session: Session, command: ClientCommand): Promise<void> | void;
-  /** A command for the history of this identifier has come, and waits for its turn. */
-  historyAsked(session: Session, identifier: string): void;
+  /** A command for history has come, and waits for its turn. */
+  historyAsked(session: Session, command: Extract<ClientCommand, { readonly command: "history" }>): void;
   /** Called once, at the moment when the session stops being served. `wasOpen`: it had been accepted. */
   ended(session: Session, wasOpen: boolean, departure: Departure): void;
   /** Called once, when the connection is gone. */
@@ -245,7 +245,7 @@ export class Session implements ConnectionListener, WheelEntry, InboxOwner, Outb
     counters.client_msg_total++;
     // A pong has said all it has to say by being there.
     if (command.command === "pong") return;
-    if (command.command === "history") this.#context.handler.historyAsked(this, command.identifier);
+    if (command.command === "history") this.#context.handler.historyAsked(this, command);
     if (command.command === "whisper" && this.#meter?.whisper(this.#context.clock.monotonicMs()) === false) {
       // Nobody waits for a whisper to arrive, so one too many is no reason to part.
       counters.limited_whispers_total++;

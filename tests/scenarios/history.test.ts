@@ -119,6 +119,17 @@ describe("a request for history", () => {
     await client.close();
   });
 
+  it.each([undefined, null, {}, { since: 0 }, { streams: {} }])("for %j is rejected, and the stream goes on", async (history) => {
+    const { stream, identifier } = newStream();
+    const { client } = await connectExt(ropeway.cable);
+    await client.subscribe(identifier);
+    client.say({ command: "history", identifier, history });
+    expect(await client.next()).toEqual(rejected(identifier));
+    await publish(stream, 1);
+    expect(bodiesOf([await client.next()])).toEqual([1]);
+    await client.close();
+  });
+
   it("never gets transient publications, which have no position", async () => {
     const { stream, identifier } = newStream();
     const { client } = await connectExt(ropeway.cable);

@@ -52,6 +52,20 @@ describe("a client that comes back to its session", () => {
     await second.client.close();
   });
 
+  it("asks for nothing, as one that has heard nothing does, and goes on with what comes", async () => {
+    const identifier = publicStream("nothing");
+    const first = await connectExt(ropeway.cable);
+    await first.client.subscribe(identifier);
+    await first.client.drop();
+    const { client } = await connectExt(back(ropeway, first.sid));
+    await ropeway.publish({ stream: "nothing", data: "1" });
+    client.say({ command: "history", identifier });
+    expect(await client.next()).toEqual({ type: "reject_history", identifier });
+    await ropeway.publish({ stream: "nothing", data: "2" });
+    expect(bodiesOf([await client.next(), await client.next()])).toEqual([1, 2]);
+    await client.close();
+  });
+
   it("ends its old connection, which still looked open", async () => {
     const first = await connectExt(ropeway.cable);
     const second = await connectExt(back(ropeway, first.sid));
