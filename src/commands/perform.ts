@@ -17,9 +17,12 @@ export async function perform(
   const { identifier, istate } = subscription;
   const answer = await ask(context, session, "message", { identifier, istate, data: command.data });
   if (!session.isOpen) return;
-  const doing = applyAnswer(context, session, subscription, answer);
-  if (doing !== undefined) await doing;
-  if (answer.streams.length + answer.stoppedStreams.length + answer.cstate.size + answer.istate.size > 0 || answer.stopAllStreams) {
-    remember(context, session);
+  try {
+    const doing = applyAnswer(context, session, subscription, answer);
+    if (doing !== undefined) await doing;
+  } finally {
+    if (answer.streams.length + answer.stoppedStreams.length + answer.cstate.size + answer.istate.size > 0 || answer.stopAllStreams) {
+      remember(context, session);
+    }
   }
 }

@@ -56,8 +56,12 @@ async function subscribeRemotely(context: CommandContext, session: Session, comm
   }
   session.wantsDisconnect = true;
   const subscription = context.hub.subscribe(session, identifier, false);
-  await applyAnswer(context, session, subscription, answer, command.history ? "asked" : "nothing");
-  if (session.isOpen) await afterwards(context, session, subscription, command);
+  try {
+    await applyAnswer(context, session, subscription, answer, command.history ? "asked" : "nothing");
+  } finally {
+    // The client is subscribed, whatever becomes of the presence in the answer.
+    if (session.isOpen) await afterwards(context, session, subscription, command);
+  }
 }
 
 /** What comes with a subscription, once it is confirmed. */

@@ -161,6 +161,20 @@ describe("presence that an application rules", () => {
     await client.close();
   });
 
+  it("that can't be had costs a subscription nothing: its history is answered, and it hears what comes", async () => {
+    stage.application.command = ({ command, identifier }) =>
+      command === "subscribe"
+        ? { transmissions: [says.confirm(identifier)], streams: ["hall"], presence: { type: "join", id: "1", info: "", ttl: 0 } }
+        : {};
+    const { client } = await stage.connect();
+    client.say({ command: "subscribe", identifier: chat, history: { since: 1, streams: {} } });
+    expect(await client.next()).toEqual(hears.confirm(chat));
+    expect(await client.next()).toEqual({ type: "confirm_history", identifier: chat });
+    await stage.ropeway.publish({ stream: "hall", data: "1" });
+    expect(await client.next()).toMatchObject({ identifier: chat, message: 1 });
+    await client.close();
+  });
+
   it("is not for those whom it did not allow it", async () => {
     stage.application.command = ({ command, identifier }) =>
       command === "subscribe" ? { transmissions: [says.confirm(identifier)], streams: ["room"] } : {};
