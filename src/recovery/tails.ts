@@ -2,6 +2,7 @@ import type { HistoryAnswer, StreamHistory } from "../broker/broker.ts";
 import type { Clock } from "../clock.ts";
 import { messageOf } from "../errors.ts";
 import { backoffMs } from "../internal/backoff.ts";
+import { seldom } from "../internal/seldom.ts";
 import type { Logger } from "../logger.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Publication, StreamPosition } from "../publications/publication.ts";
@@ -22,6 +23,9 @@ export interface TailsOptions {
 const MOST_REPAIRS = 64;
 /** What may wait for a repair, as JSON text. What is dropped past it is read from the history. */
 const MOST_WAITING_LENGTH = 1024 * 1024;
+
+/** So often the history is read for a publication that had come before, and is not in it: then it is somebody else's, with positions of his own. */
+const MOST_READINGS = 3;
 
 /** Where one stream stands on this node. */
 interface Tail {
@@ -46,9 +50,13 @@ export class Tails {
   readonly #tails = new Map<string, Tail>();
   readonly #toRepair: string[] = [];
   #repairs = 0;
+  readonly #tellForeign: (stream: string) => void;
 
   constructor(options: TailsOptions) {
     this.#options = options;
+    this.#tellForeign = seldom(options.clock, 60_000, (stream, times) =>
+      options.logger.warn("A publication has a position that the history knows nothing of: it is delivered without", { stream, times }),
+    );
   }
 
   /** Where the stream stands here. */
@@ -157,14 +165,18 @@ export class Tails {
 
   /** Closes the gap of a stream, however long its history can't be read. */
   async #mend(stream: string, tail: Tail): Promise<void> {
-    for (let failures = 0; this.#tails.get(stream) === tail;) {
+    for (let failures = 0, readings = 0; this.#tails.get(stream) === tail;) {
       tail.isDoubtful = false;
+      const arrived = tail.waiting?.[0];
       try {
         const missing = await this.#missing(stream, tail);
         if (this.#tails.get(stream) !== tail) return;
         if (missing.status === "gone") return this.#giveUp(stream, tail, missing.why);
         failures = 0;
         if (this.#catchUp(stream, tail, missing)) return;
+        readings = arrived !== undefined && arrived === tail.waiting?.[0] ? readings + 1 : 0;
+        if (readings === MOST_READINGS) this.#forgetPosition(stream, tail);
+        else if (readings > 0) await this.#pause(backoffMs(readings - 1, this.#options.random));
       } catch (error) {
         this.#options.logger.debug("Missed publications can't be read; trying on", { stream, error: messageOf(error) });
         await this.#pause(backoffMs(failures++, this.#options.random));
@@ -203,6 +215,13 @@ export class Tails {
     if (tail.isDoubtful) return false;
     tail.waiting = undefined;
     return true;
+  }
+
+  /** Of what waits first. */
+  #forgetPosition(stream: string, { waiting = [] }: Tail): void {
+    waiting[0] = { ...waiting[0]!, position: undefined };
+    this.#options.metrics.counters.failed_pubsub_msg_total++;
+    this.#tellForeign(stream);
   }
 
   #giveUp(stream: string, tail: Tail, why: string): void {

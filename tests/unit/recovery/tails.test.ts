@@ -1,0 +1,112 @@
+import { describe, expect, it, vi } from "vitest";
+import { MemoryHistory } from "../../../src/broker/memory/history.ts";
+import type { StreamHistory } from "../../../src/broker/broker.ts";
+import { createMetrics } from "../../../src/metrics/metrics.ts";
+import type { Publication, StreamPosition } from "../../../src/publications/publication.ts";
+import { Tails } from "../../../src/recovery/tails.ts";
+import { FakeClock } from "../../support/fake-clock.ts";
+import { recordedLog } from "../../support/recorded-log.ts";
+
+const STREAM = "chat";
+
+/** A stream with a listener on this node, and a history for all nodes that answers later. */
+async function stage() {
+  const clock = new FakeClock();
+  const kept = new MemoryHistory({
+    settingsFor: () => ({ limit: 100, ttlMs: 300_000 }),
+    hearsOthers: false,
+    longestTtlMs: 300_000,
+    newEpoch: () => "ours",
+    clock,
+  });
+  let readings = 0;
+  const history: StreamHistory = {
+    scope: "cluster",
+    passesOn: false,
+    keeps: () => true,
+    append: (publication) => kept.append(publication),
+    head: async (stream) => kept.head(stream),
+    after: async (stream, position) => {
+      readings++;
+      return kept.after(stream, position);
+    },
+    since: async (stream, second, isReturning) => kept.since(stream, second, isReturning),
+  };
+  const metrics = createMetrics();
+  const log = recordedLog();
+  const heard: Publication[] = [];
+  const tails = new Tails({
+    history,
+    deliver: (publication) => heard.push(publication),
+    lost: () => {},
+    clock,
+    random: () => 0,
+    logger: log.logger,
+    metrics,
+  });
+  const publication = (json: string, position?: StreamPosition): Publication => ({
+    stream: STREAM,
+    json,
+    excludeSid: undefined,
+    broadcastType: undefined,
+    isTransient: false,
+    receivedAtMs: 0,
+    position,
+  });
+  /** As a publisher on another node does, without that anything arrives here. */
+  const store = (json: string): StreamPosition => kept.append(publication(json));
+  store("0");
+  tails.open(STREAM);
+  tails.opened(STREAM);
+  await vi.waitFor(() => expect(tails.position(STREAM)).toEqual({ epoch: "ours", offset: 1 }));
+  return {
+    clock,
+    log,
+    metrics,
+    tails,
+    store,
+    publication,
+    readings: () => readings,
+    heard: () => heard.map(({ json, position }) => [json, position?.offset]),
+  };
+}
+
+describe("Tails", () => {
+  it("reads what is missing before it delivers what came", async () => {
+    const { tails, store, publication, heard, metrics } = await stage();
+    store("1");
+    const position = store("2");
+    tails.deliver(publication("2", position));
+    await vi.waitFor(() => {
+      expect(heard()).toEqual([
+        ["1", 2],
+        ["2", 3],
+      ]);
+    });
+    expect(metrics.counters.missed_publications_total).toBe(2);
+  });
+
+  it.each([
+    ["of another epoch", { epoch: "theirs", offset: 57 }],
+    ["beyond the newest", { epoch: "ours", offset: 1_000_000 }],
+  ])("delivers a publication with a position %s without it, after a few readings, and goes on", async (_what, position) => {
+    const { clock, log, metrics, tails, store, publication, readings, heard } = await stage();
+    tails.deliver(publication("foreign", position));
+    tails.deliver(publication("1", store("1")));
+    await vi.waitFor(() => {
+      clock.advance(1_000);
+      expect(heard()).toEqual([
+        ["1", 2],
+        ["foreign", undefined],
+      ]);
+    });
+    expect(readings()).toBeLessThan(6);
+    expect(metrics.counters.failed_pubsub_msg_total).toBe(1);
+    expect(log.messages().at(-1)).toMatch(/the history knows nothing of/);
+    tails.deliver(publication("2", store("2")));
+    expect(heard().at(-1)).toEqual(["2", 3]);
+    const before = readings();
+    clock.advance(60_000);
+    expect(readings()).toBe(before);
+  });
+});
