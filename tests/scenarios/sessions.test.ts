@@ -66,6 +66,19 @@ describe("a client that comes back to its session", () => {
     await client.close();
   });
 
+  it("does not if that had become larger than anybody keeps", async () => {
+    const { client, sid } = await connectExt(ropeway.cable);
+    const padding = "x".repeat(60_000);
+    for (let at = 0; at < 20; at++) {
+      await client.subscribe(JSON.stringify({ channel: "$pubsub", stream_name: `large${at}`, padding }));
+    }
+    await ropeway.logged(/^A session has become too large/, (line) => line["sid"] === sid);
+    await client.drop();
+    const { client: returned, welcome } = await connectExt(back(ropeway, sid));
+    expect(welcome["restored"]).toBeUndefined();
+    await returned.close();
+  });
+
   it("ends its old connection, which still looked open", async () => {
     const first = await connectExt(ropeway.cable);
     const second = await connectExt(back(ropeway, first.sid));
