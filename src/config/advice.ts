@@ -48,7 +48,7 @@ export function shortfallsOf(config: Config): readonly string[] {
   }
   if (embeddedNats?.cluster && embeddedNats.jetStream && embeddedNats.serverName === undefined) {
     warnings.push(
-      "JetStream in a cluster (enats_cluster) without enats_server_name: each restart adds a member that never comes back, until most of them are missing and nothing is stored any more; give each server a name that stays",
+      "JetStream in a cluster (enats_cluster) without enats_server_name: servers are called like their machines. Where those have another name after a restart, as containers do, each restart adds a member that never comes back, until most of them are missing and nothing is stored any more; give each server a name that stays",
     );
   }
   return warnings;

@@ -76,7 +76,7 @@ export const embeddedNatsOptions: OptionGroup = {
       class: "works",
       text: "Address that its clients connect to.",
       advice:
-        "It asks for no password: leave it on this machine unless publishers come by NATS from others, and then only on a private network.",
+        "Without user and password in it (nats://user:password@host:port) it asks for none: then leave it on this machine. Others need it only when publishers come by NATS from there.",
     },
     {
       name: "enats_cluster",
@@ -153,7 +153,7 @@ export const embeddedNatsOptions: OptionGroup = {
       default: "",
       class: "works",
       check: printable,
-      text: "Name of the server; made up when empty.",
+      text: "Name of the server; that of the machine, with the port, when empty.",
       advice: "Each server of a cluster needs one of its own, and with JetStream the same after a restart.",
     },
     {
