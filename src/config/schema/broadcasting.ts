@@ -127,7 +127,8 @@ export const broadcastingOptions: OptionGroup = {
       unit: "ms",
       class: "works",
       text: "How long one read of the stream waits.",
-      advice: "More than 5,000 counts as that. What a dead node has read and not confirmed another one takes over after 5 s, whatever stands here.",
+      advice:
+        "More than 5,000 counts as that. What a dead node has read and not confirmed another one takes over after 5 s, whatever stands here.",
     },
     {
       name: "nats_channel",
