@@ -82,7 +82,7 @@ export function presenceContract(name: string, open: OpenBrokerRig): void {
     it("keeps ids, sessions and streams apart, whatever they are called", async () => {
       const names = unlikeNames.filter((each) => each.length < 1_000);
       for (const id of names) expect(await presence.join(member("all", id, id, JSON.stringify(id))), id).toBe(true);
-      expect(await presence.info("a", true)).toEqual({
+      expect(await presence.info("all", true)).toEqual({
         total: names.length,
         records: names.map((id) => ({ id, info: JSON.stringify(id) })),
       });

@@ -1,14 +1,19 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { createClient } from "@redis/client";
 import type { Broker } from "../../src/broker/broker.ts";
-import { redisBroker, type RedisBrokerOptions } from "../../src/broker/redis/index.ts";
+import { redisBroker, type RedisBrokerOptions } from "../../src/broker/redis/redis.ts";
 import { systemClock } from "../../src/clock.ts";
 import { silentLogger } from "../../src/logger.ts";
+import { decodeMessage } from "../../src/publications/envelope.ts";
+import type { Publication } from "../../src/publications/publication.ts";
 import type { BrokerRig, BrokerSettings } from "./broker-rig.ts";
 import { redisCall } from "./redis-client.ts";
-import { startRedis, type RedisServer } from "./redis-server.ts";
+import type { RedisServer } from "./redis-server.ts";
 
 /** A broker that soon gives up waiting for an answer. */
-function redisBrokerOf(settings: BrokerSettings, options: Partial<RedisBrokerOptions> & Pick<RedisBrokerOptions, "redis">): Broker {
+export function redisBrokerOf(settings: BrokerSettings, options: Partial<RedisBrokerOptions> & Pick<RedisBrokerOptions, "redis">): Broker {
   return redisBroker({
     settingsFor: settings.history,
     sessionsTtlMs: settings.sessionsTtlMs,
@@ -20,42 +25,83 @@ function redisBrokerOf(settings: BrokerSettings, options: Partial<RedisBrokerOpt
   });
 }
 
-/** Every Redis has the machine's clock. */
-const realTime: Pick<BrokerRig, "pass" | "nowMs" | "shortTtlMs"> = {
-  pass: (ms) => pause(ms),
-  nowMs: Date.now,
-  shortTtlMs: 400,
-};
+export interface RedisRigOptions {
+  /** One server, or all that keep the data together. They run before each test, and are emptied. */
+  readonly servers: () => readonly RedisServer[];
+  /** How to reach one of them. Default: by its port. */
+  readonly urlOf?: (server: RedisServer) => string;
+  /** Where nodes look for Redis, and what else they are told. */
+  readonly options: () => Partial<RedisBrokerOptions> & Pick<RedisBrokerOptions, "redis">;
+  /** Waits until the servers work together. Default: they need nothing. */
+  readonly settled?: () => Promise<void>;
+}
 
-/** One real Redis. */
-export async function openRedisBrokerRig(): Promise<BrokerRig> {
-  const server = await startRedis();
-  const url = `redis://127.0.0.1:${server.port}/3`;
+/** Nodes on a Redis, of whatever kind, that all tests of a file use one after the other. */
+export async function openRedisRig({ servers, options, settled = async () => {}, ...rest }: RedisRigOptions): Promise<BrokerRig> {
+  const { urlOf = plainUrl } = rest;
+  const all = async (act: (server: RedisServer) => Promise<unknown> | void): Promise<void> => {
+    await Promise.all(servers().map(act));
+  };
+  const forget = (server: RedisServer): void => rmSync(join(server.folder, "dump.rdb"), { force: true });
+  const restart = async (): Promise<void> => {
+    await all((server) => server.kill());
+    await all((server) => server.restart());
+    await settled();
+  };
+  const save = (): Promise<void> => all((server) => redisCall(urlOf(server), ["SAVE"]));
+  const { announce } = options();
+  const listening: { destroy(): void }[] = [];
+  await all((server) => redisCall(urlOf(server), ["FLUSHALL"]).catch(unlessReplica));
   return {
-    ...realTime,
-    newNode: (settings) => redisBrokerOf(settings, { redis: { url } }),
+    // Every Redis has the machine's clock.
+    pass: (ms) => pause(ms),
+    nowMs: Date.now,
+    shortTtlMs: 400,
+    newNode: (settings) => redisBrokerOf(settings, options()),
     otherNodes: true,
-    restartEmpty: () => server.restart(),
-    restartKept: () => restartKept(server, url),
-    snapshot: () => snapshotOf(server, url),
-    freeze: async () => {
-      server.freeze();
-      return { thaw: async () => server.thaw() };
+    restartEmpty: restart,
+    restartKept: async () => {
+      await save();
+      await restart();
     },
+    snapshot: async () => {
+      await save();
+      return { rollBack: restart };
+    },
+    freeze: async () => {
+      await all((server) => server.freeze());
+      return {
+        thaw: async () => {
+          await all((server) => server.thaw());
+          await settled();
+        },
+      };
+    },
+    // Their pubsub would hear it there.
+    hear:
+      announce &&
+      (async (stream) => {
+        const client = createClient({ url: urlOf(servers()[0]!) });
+        listening.push(client);
+        client.on("error", () => {});
+        await client.connect();
+        const heard: Publication[] = [];
+        await client.subscribe(announce.channelOf(stream), (text) => void heard.push(decodeMessage(text, 0) as Publication));
+        return heard;
+      }),
     close: async () => {
-      server.thaw();
-      await server.kill();
+      for (const client of listening) client.destroy();
+      await all((server) => server.thaw());
+      await settled();
+      await all(forget);
     },
   };
 }
 
-async function restartKept(server: RedisServer, url: string): Promise<void> {
-  await redisCall(url, ["SAVE"]);
-  await server.restart();
+export function plainUrl(server: RedisServer): string {
+  return `redis://127.0.0.1:${server.port}`;
 }
 
-/** Its file of now is what it starts with later. */
-async function snapshotOf(server: RedisServer, url: string): Promise<{ readonly rollBack: () => Promise<void> }> {
-  await redisCall(url, ["SAVE"]);
-  return { rollBack: () => server.restart() };
+function unlessReplica(error: unknown): void {
+  if (!(error instanceof Error && error.message.startsWith("READONLY"))) throw error;
 }

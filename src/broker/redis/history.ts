@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import type { Clock } from "../../clock.ts";
 import { CableError, messageOf } from "../../errors.ts";
 import { encodePublication } from "../../publications/envelope.ts";
@@ -34,6 +33,8 @@ export interface RedisHistoryOptions {
   readonly announce: RedisAnnouncement | undefined;
   /** How long a publication may take to be stored, ms. */
   readonly timeoutMs: number;
+  /** Never gives the same name twice, on no node and in no process. */
+  readonly newEpoch: () => string;
   readonly clock: Clock;
 }
 
@@ -46,9 +47,6 @@ export class RedisHistory implements StreamHistory {
   readonly #heads: HeadKeeper;
   /** What is added to our monotonic clock to get Redis's wall clock, by group: in a cluster each node has its own. */
   readonly #clockLeads: Float64Array;
-  /** Makes epochs that nobody else ever makes. */
-  readonly #node = randomBytes(9).toString("base64url");
-  #appended = 0;
 
   constructor(options: RedisHistoryOptions) {
     const { keys, settingsFor, announce } = options;
@@ -82,11 +80,12 @@ export class RedisHistory implements StreamHistory {
    * breaks, or the answer is late by the last fifth of the time, nobody knows: `publication.unavailable` then says that it may have been stored.
    */
   async append(publication: Publication): Promise<StreamPosition> {
-    const { keys, settingsFor, clock, timeoutMs, store } = this.#options;
+    const { keys, settingsFor, clock, timeoutMs, store, newEpoch } = this.#options;
     const { stream } = publication;
     const group = keys.groupOf(stream);
     const { limit, ttlMs } = settingsFor(stream);
-    const last = [limit, ttlMs, headTtlMs({ limit, ttlMs }), this.#newEpoch()].map(String).concat(this.#envelope(publication));
+    // An epoch for each call: one that may have been used, because an answer got lost, must not be used again.
+    const last = [limit, ttlMs, headTtlMs({ limit, ttlMs }), newEpoch()].map(String).concat(this.#envelope(publication));
     const latestMs = clock.monotonicMs() + timeoutMs * 0.8;
     try {
       for (let tries = 0; ; tries++) {
@@ -135,11 +134,6 @@ export class RedisHistory implements StreamHistory {
 
   unfollow(stream: string): void {
     this.#heads.delete(stream);
-  }
-
-  /** A new one each time: one that may have been used, because an answer got lost, must not be used again. */
-  #newEpoch(): string {
-    return `${this.#node}${(this.#appended++).toString(36)}`;
   }
 
   /** The envelope in two parts, of which the second is stored, then what passes it on. */

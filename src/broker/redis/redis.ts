@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import type { Clock } from "../../clock.ts";
 import type { RemoteState } from "../../lifecycle.ts";
 import type { Logger } from "../../logger.ts";
@@ -13,8 +14,6 @@ import { RedisPresence } from "./presence.ts";
 import { forgetScript, saveScript, takeScript } from "./session-scripts.ts";
 import { RedisSessions } from "./sessions.ts";
 
-export type { RedisAnnouncement, StreamSettings } from "./history.ts";
-
 export interface RedisBrokerOptions {
   /** Redis 6.2 or newer, or Valkey: one server, sentinels, or a cluster. The database of its URL is used. */
   readonly redis: RedisOptions;
@@ -28,6 +27,8 @@ export interface RedisBrokerOptions {
   readonly sessionsTtlMs: number;
   /** How long a session that shows no sign of life stays present, ms; 0 = no presence. */
   readonly presenceTtlMs: number;
+  /** Names an epoch; MUST NOT give the same name twice, on no node and in no process. Default: random, and counted. */
+  readonly newEpoch?: () => string;
   /** How long an answer of Redis is waited for, ms. Default 5,000. */
   readonly timeoutMs?: number;
   readonly clock: Clock;
@@ -55,7 +56,7 @@ class RedisBroker implements Broker {
   readonly #sweep: PresenceSweep | undefined;
 
   constructor({ prefix = "", timeoutMs = 5_000, announce, sessionsTtlMs, presenceTtlMs, ...options }: RedisBrokerOptions) {
-    const { random = Math.random } = options;
+    const { random = Math.random, newEpoch = epochNames() } = options;
     const keys = new BrokerKeys(prefix);
     this.#store = new RedisStore({
       ...options,
@@ -67,7 +68,7 @@ class RedisBroker implements Broker {
       prepare: (server) => this.history.prepare(server),
     });
     const shared = { ...options, random, keys, store: this.#store };
-    this.history = new RedisHistory({ ...shared, announce, timeoutMs });
+    this.history = new RedisHistory({ ...shared, announce, timeoutMs, newEpoch });
     if (sessionsTtlMs > 0) this.sessions = new RedisSessions({ ...shared, ttlMs: sessionsTtlMs });
     if (presenceTtlMs > 0) {
       this.presence = new RedisPresence({ ...shared, ttlMs: presenceTtlMs });
@@ -92,4 +93,11 @@ class RedisBroker implements Broker {
     const { isConnected, sinceMs, problem } = this.#store.state;
     return { isConnected, isRequired: true, sinceMs, target: this.#store.display, problem };
   }
+}
+
+/** Short, since every message to a client that has positions carries its epoch. */
+function epochNames(): () => string {
+  const node = randomBytes(6).toString("base64url");
+  let count = 0;
+  return () => `${node}${(count++).toString(36)}`;
 }
