@@ -76,7 +76,7 @@ export async function brokerOf(config: Config, { clock, logger }: Outside): Prom
         clock,
       });
     case "redis": {
-      const { redisBroker } = await import("../broker/redis/index.ts");
+      const { redisBroker } = await import("../broker/redis/redis.ts");
       // On the same Redis what stores a publication passes it on as well, so that nobody hears them in another order.
       const announce = pubsub.adapter === "redis" ? await redisAnnouncement(config) : undefined;
       return redisBroker({ redis, prefix: redis.prefix, settingsFor, announce, sessionsTtlMs, presenceTtlMs, clock, logger });

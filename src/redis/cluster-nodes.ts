@@ -9,6 +9,7 @@ import { slotCount } from "./hash-slot.ts";
 import type { RedisOptions } from "./open.ts";
 import { reasonOf } from "./reason.ts";
 import { redirectionOf } from "./redirection.ts";
+import { readSlotRanges } from "./slot-ranges.ts";
 
 export interface ClusterNodesOptions extends Omit<ClusterNodeOptions, "endpoint" | "prepare" | "lost"> {
   /** Makes a node fit for use. */
@@ -151,15 +152,10 @@ export class ClusterNodes {
   }
 
   async #ask(client: RedisClient): Promise<void> {
-    const told: unknown = await client.sendCommand(["CLUSTER", "SLOTS"]);
+    const reply: unknown = await client.sendCommand(["CLUSTER", "SLOTS"]);
     if (this.#teller === undefined) return;
     const slots: (ClusterNode | undefined)[] = Array.from({ length: slotCount });
-    // Each range: its first and last slot, the master that has it, its replicas.
-    for (const range of Array.isArray(told) ? (told as unknown[]) : []) {
-      const [first, last, master] = Array.isArray(range) ? (range as unknown[]) : [];
-      const endpoint = endpointIn(master, this.#teller);
-      if (endpoint !== undefined) slots.fill(this.#nodeAt(endpoint), Number(first), Number(last) + 1);
-    }
+    for (const { from, to, master } of readSlotRanges(reply, this.#teller)) slots.fill(this.#nodeAt(master), from, to + 1);
     if (slots.every((node) => node === undefined)) throw new Error("it belongs to no cluster yet");
     this.#slots = slots;
     const inUse = new Set(slots);

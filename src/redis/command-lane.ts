@@ -1,6 +1,5 @@
-import { ErrorReply } from "@redis/client";
 import type { Clock, Timer } from "../clock.ts";
-import type { RedisClient } from "./client.ts";
+import { isRefusal, type RedisClient } from "./client.ts";
 
 /** There is no Redis to ask, or it does not answer. What was sent may have taken effect, unless `isUnsent`. */
 export class RedisAway extends Error {
@@ -14,7 +13,7 @@ export class RedisAway extends Error {
 
 /** Whether a command that failed may have taken effect: there was no answer. */
 export function isInDoubt(error: unknown): boolean {
-  return !(error instanceof ErrorReply) && !(error instanceof RedisAway && error.isUnsent);
+  return !isRefusal(error) && !(error instanceof RedisAway && error.isUnsent);
 }
 
 interface Sent {

@@ -1,8 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { StreamHistory } from "../../src/broker/broker.ts";
 import { BrokerStage } from "../support/broker-rig.ts";
-import { eventually } from "../support/eventually.ts";
-import { Journal, publicationOf } from "../support/history-journal.ts";
+import { Journal } from "../support/history-journal.ts";
 import { openRedisRig } from "../support/redis-broker-rig.ts";
 import { redisCall } from "../support/redis-client.ts";
 import { knowsReplicas, startSentinel } from "../support/redis-sentinel.ts";
@@ -65,85 +64,15 @@ describe("a failover", () => {
   });
   afterEach(() => stage.close());
 
-  async function publish(stream: string, count: number): Promise<void> {
-    for (let number = 0; number < count; number++) {
-      const publication = publicationOf(stream, number);
-      await vi.waitFor(async () => journal.stored(publication, await history.append(publication)), { timeout: 10_000, interval: 20 });
-    }
-  }
-
-  /** Nothing is told to be whole that is not. */
-  async function check(...streams: string[]): Promise<void> {
-    for (const stream of streams) {
-      for (const position of journal.positions(stream)) journal.check(stream, position, await history.after(stream, position));
-    }
-  }
-
-  /** The replica stays as it is, and can't come back until `mend`. */
-  async function cutOff(): Promise<{ readonly mend: () => Promise<void> }> {
-    const [master] = await roles();
-    const other = "other-pa55";
-    await redisCall(urlOf(master), ["CONFIG", "SET", "requirepass", other], ["CLIENT", "KILL", "TYPE", "replica"]);
-    return {
-      mend: async () => {
-        await redisCall(`redis://:${other}@127.0.0.1:${master.port}`, ["CONFIG", "SET", "requirepass", password]);
-      },
-    };
-  }
-
-  async function noMoreAt(server: RedisServer): Promise<void> {
-    await eventually(async () => (await roles())[0] === server).toBe(false);
-    await eventually(() => settledOf(history)).toBe(true);
-  }
-
   it("to a replica with everything keeps publishers and readers going", async () => {
     const [master] = await roles();
-    await publish("a", 20);
-    await publish("b", 1);
+    await journal.publish(history, "a", 20);
+    await journal.publish(history, "b", 1);
     await redisCall(urlOf(master), ["WAIT", "1", "5000"]);
     await master.kill();
-    await publish("a", 20);
-    await check("a", "b");
+    await journal.publish(history, "a", 20);
+    await journal.checkAll(history, "a", "b");
     await master.restart();
     await whole();
   });
-
-  it("to a replica that lags, and back, leaves no hole and gives no position twice", async () => {
-    const [first, second] = await roles();
-    await publish("busy", 8);
-    await publish("silent", 8);
-    await redisCall(urlOf(first), ["WAIT", "1", "5000"]);
-    const { mend } = await cutOff();
-    // What the replica never gets.
-    await publish("busy", 3);
-    await publish("silent", 3);
-    await publish("only here", 3);
-    first.freeze();
-    await noMoreAt(first);
-    await publish("busy", 5);
-    // The same process becomes a replica, and master again: with the data of the other one, and without what that never got.
-    first.thaw();
-    await mend();
-    await whole();
-    await redisCall(sentinel.url, ["SENTINEL", "FAILOVER", "mymaster"]);
-    await noMoreAt(second);
-    await check("busy", "silent", "only here");
-    for (const stream of ["silent", "only here"]) {
-      expect(await history.after(stream, journal.positions(stream).at(-1)!)).toMatchObject({ status: "gone" });
-      expect(await history.after(stream, journal.positions(stream)[0]!)).toMatchObject({ status: "gone" });
-    }
-    for (const stream of ["busy", "silent", "only here"]) await publish(stream, 6);
-    await check("busy", "silent", "only here");
-    await whole();
-  });
 });
-
-/** Whether it can be asked. */
-async function settledOf(history: StreamHistory): Promise<boolean> {
-  try {
-    await history.head("any");
-    return true;
-  } catch {
-    return false;
-  }
-}

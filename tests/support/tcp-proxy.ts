@@ -8,12 +8,15 @@ export interface TcpProxy {
   cut(): void;
   /** Lets through again. */
   mend(): void;
+  /** Ends all connections, and lets new ones through to another port. */
+  aim(target: number): void;
   /** Connections stay up, but nothing gets through in either direction. */
   hold(): void;
   close(): Promise<void>;
 }
 
-export async function tcpProxy(target: number): Promise<TcpProxy> {
+export async function tcpProxy(port: number): Promise<TcpProxy> {
+  let target = port;
   const pairs = new Set<readonly [Socket, Socket]>();
   let isCut = false;
   const server = createServer((inner) => {
@@ -32,14 +35,21 @@ export async function tcpProxy(target: number): Promise<TcpProxy> {
     outer.pipe(inner);
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
+  const end = (): void => {
+    for (const pair of pairs) for (const socket of pair) socket.destroy();
+  };
   const cut = (): void => {
     isCut = true;
-    for (const pair of pairs) for (const socket of pair) socket.destroy();
+    end();
   };
   return {
     port: (server.address() as AddressInfo).port,
     cut,
     mend: () => void (isCut = false),
+    aim(to) {
+      target = to;
+      end();
+    },
     hold() {
       for (const pair of pairs) {
         for (const socket of pair) {
