@@ -13,7 +13,7 @@ import { redisCall } from "./redis-client.ts";
 import type { RedisServer } from "./redis-server.ts";
 
 /** A broker that soon gives up waiting for an answer. */
-export function redisBrokerOf(settings: BrokerSettings, options: Partial<RedisBrokerOptions> & Pick<RedisBrokerOptions, "redis">): Broker {
+function redisBrokerOf(settings: BrokerSettings, options: Partial<RedisBrokerOptions> & Pick<RedisBrokerOptions, "redis">): Broker {
   return redisBroker({
     settingsFor: settings.history,
     sessionsTtlMs: settings.sessionsTtlMs,
@@ -39,8 +39,8 @@ export interface RedisRigOptions {
 /** Nodes on a Redis, of whatever kind, that all tests of a file use one after the other. */
 export async function openRedisRig({ servers, options, settled = async () => {}, ...rest }: RedisRigOptions): Promise<BrokerRig> {
   const { urlOf = plainUrl } = rest;
-  const all = async (act: (server: RedisServer) => Promise<unknown> | void): Promise<void> => {
-    await Promise.all(servers().map(act));
+  const all = async (act: (server: RedisServer) => unknown): Promise<void> => {
+    await Promise.all(servers().map(async (server) => act(server)));
   };
   const forget = (server: RedisServer): void => rmSync(join(server.folder, "dump.rdb"), { force: true });
   const restart = async (): Promise<void> => {

@@ -1,5 +1,6 @@
 import type { Clock } from "../../clock.ts";
 import { CableError, messageOf } from "../../errors.ts";
+import type { Logger } from "../../logger.ts";
 import { encodePublication } from "../../publications/envelope.ts";
 import type { Publication, StreamPosition } from "../../publications/publication.ts";
 import { isInDoubt, RedisAway, type RedisStore, type RedisStoreServer } from "../../redis/store.ts";
@@ -20,10 +21,8 @@ export interface StreamSettings {
 
 /** How publications are passed on in the step that stores them. */
 export interface RedisAnnouncement {
-  /** The channel on which nodes, and their pubsub, listen for a stream. */
+  /** The channel on which nodes, by their pubsub, listen for a stream. */
   readonly channelOf: (stream: string) => string;
-  /** With SPUBLISH, of Redis 7. In a cluster the channel's slot then has to be that of the stream's keys: `hashTagOf` of redis/keys. Default false. */
-  readonly isSharded?: boolean;
 }
 
 export interface RedisHistoryOptions {
@@ -36,6 +35,7 @@ export interface RedisHistoryOptions {
   /** Never gives the same name twice, on no node and in no process. */
   readonly newEpoch: () => string;
   readonly clock: Clock;
+  readonly logger: Logger;
 }
 
 /** History in Redis, which all nodes share: every change is one script, so that nobody ever sees half of it. */
@@ -45,6 +45,7 @@ export class RedisHistory implements StreamHistory {
   readonly #options: RedisHistoryOptions;
   readonly #reads: HistoryReads;
   readonly #heads: HeadKeeper;
+  #isEvictionTold = false;
   /** What is added to our monotonic clock to get Redis's wall clock, by group: in a cluster each node has its own. */
   readonly #clockLeads: Float64Array;
 
@@ -67,8 +68,24 @@ export class RedisHistory implements StreamHistory {
 
   /** What is published from now on is remembered: says so to Redis, and learns what time it is there. */
   async prepare(server: RedisStoreServer): Promise<void> {
+    await this.#inspect(server);
     const groups = this.#options.keys.groups.filter(({ slot }) => server.has(slot));
     await Promise.all(groups.map(async (group) => this.#noteTime(group, await server.send(birthScript.byText([group.birthKey], [])))));
+  }
+
+  /** Whether we can trust it. Rejects when this user may not know. */
+  async #inspect(server: RedisStoreServer): Promise<void> {
+    const { logger } = this.#options;
+    const info = String(await server.send(["INFO", "replication"]));
+    if (!/^master_replid:\w/m.test(info)) {
+      logger.warn("Redis has no replication id: when it starts again with old data, that is not noticed");
+    }
+    const memory = String(await server.send(["INFO", "memory"]));
+    const [, policy] = /^maxmemory_policy:(\S+)/m.exec(memory) ?? [];
+    if (policy === undefined || policy === "noeviction" || /^maxmemory:0\b/m.test(memory)) return;
+    if (!this.#isEvictionTold)
+      logger.warn("Redis may throw away what is kept when its memory is full: set maxmemory-policy noeviction", { policy });
+    this.#isEvictionTold = true;
   }
 
   keeps(stream: string): boolean {
@@ -143,8 +160,8 @@ export class RedisHistory implements StreamHistory {
     const beginning = `{"stream":${JSON.stringify(stream)}`;
     const text = encodePublication(publication.position === undefined ? publication : { ...publication, position: undefined });
     const rest = text.slice(beginning.length, -1);
-    if (announce === undefined) return [beginning, rest, "", ""];
-    return [beginning, rest, announce.isSharded ? "SPUBLISH" : "PUBLISH", announce.channelOf(stream)];
+    if (announce === undefined) return [beginning, rest];
+    return [beginning, rest, announce.channelOf(stream)];
   }
 
   #noteTime(group: StreamGroup, now: unknown): void {

@@ -27,7 +27,7 @@ export interface RedisBrokerOptions {
   readonly sessionsTtlMs: number;
   /** How long a session that shows no sign of life stays present, ms; 0 = no presence. */
   readonly presenceTtlMs: number;
-  /** Names an epoch; MUST NOT give the same name twice, on no node and in no process. Default: random, and counted. */
+  /** Names an epoch, in letters, digits, - and _; MUST NOT give the same name twice, on no node and in no process. Default: random, and counted. */
   readonly newEpoch?: () => string;
   /** How long an answer of Redis is waited for, ms. Default 5,000. */
   readonly timeoutMs?: number;
