@@ -60,7 +60,7 @@ class RedisStreamsBroadcaster implements Broadcaster {
   readonly #acks = new StreamAcks();
   #accept: AcceptBroadcast | undefined;
   /** The consumer on the connection in use, and how to end what it waits for. */
-  #current: { readonly consumer: StreamConsumer; readonly interrupt: () => Promise<void> } | undefined;
+  #current: { readonly consumer: StreamConsumer; readonly interrupt: (signal: AbortSignal) => Promise<void> } | undefined;
   /** Resolves when all consumers have ended: each begins when the one before it has. */
   #ended: Promise<void> = Promise.resolve();
   #isTold = false;
@@ -81,8 +81,11 @@ class RedisStreamsBroadcaster implements Broadcaster {
     const current = this.#current;
     this.#current = undefined;
     current?.consumer.stop();
-    if (current?.consumer.isBlocked) await current.interrupt().catch(() => {});
+    const interruption = new AbortController();
+    // Where that is not allowed, what blocks ends by itself soon.
+    if (current?.consumer.isBlocked) current.interrupt(interruption.signal).catch(() => {});
     await this.#endedInTime();
+    interruption.abort();
     this.#redis.stop();
   }
 
@@ -125,8 +128,8 @@ class RedisStreamsBroadcaster implements Broadcaster {
       random,
       logger: this.#logger,
     });
-    const interrupt = async (): Promise<void> => {
-      if (typeof id === "number") await unblock(client, id);
+    const interrupt = async (signal: AbortSignal): Promise<void> => {
+      if (typeof id === "number") await unblock(client, id, signal);
     };
     this.#current = { consumer, interrupt };
     this.#ended = this.#run(client, group, consumer, this.#ended);

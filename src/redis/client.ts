@@ -85,15 +85,19 @@ export function onShardedChannelMoved(client: RedisClient, moved: (channel: stri
   client.on("sharded-channel-moved", (channel: string) => moved(channel));
 }
 
-/** Ends a command of this client that blocks, from a second connection. Rejects when that is not allowed, or both are gone. */
-export async function unblock(client: RedisClient, clientId: number): Promise<void> {
+/** Ends a command of this client that blocks, from a second connection. Rejects when that is not allowed, or `signal` ends it. */
+export async function unblock(client: RedisClient, clientId: number, signal: AbortSignal): Promise<void> {
   const other = client.duplicate();
   other.on("error", () => {});
+  const destroy = (): void => other.destroy();
+  signal.addEventListener("abort", destroy);
   try {
     await other.connect();
+    signal.throwIfAborted();
     await other.sendCommand(["CLIENT", "UNBLOCK", String(clientId)]);
   } finally {
-    other.destroy();
+    signal.removeEventListener("abort", destroy);
+    destroy();
   }
 }
 
