@@ -40,6 +40,7 @@ export const logFields: Readonly<Record<string, string>> = {
   entry: "Id of an entry there",
   entries: "How many entries",
   rejected: "Redis stream for what can't be handled",
+  policy: "`maxmemory-policy` of Redis: what it does when its memory is full",
   refusal: "What Redis said when an entry was to be put there",
   times: "How often it happened since it was told before",
   away_ms: "How long it had been away",

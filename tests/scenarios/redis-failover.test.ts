@@ -67,6 +67,8 @@ async function failsOver(ropeway: Ropeway, urls: readonly string[], victim: Redi
     });
   }
   const { server } = await ropeway.logged("Redis is back");
+  // Each connection comes back by itself: that of the broadcaster, and that of the pub/sub.
+  await eventually(async () => (await readiness(ropeway)).status).toBe("ready");
   // One may have been on its way before.
   const first = publisher.next + 1;
   await publisher.more(500);
