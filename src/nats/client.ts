@@ -7,6 +7,9 @@ import { placeOf, type NatsEndpoint } from "./address.ts";
 /** One connection of nats.js, which does not reconnect: when it is lost it is closed for good, and another one takes its place. */
 export type { NatsClient };
 
+/** What comes with a message, and what makes one. */
+export { createInbox, headers, type Msg as NatsMessage } from "@nats-io/transport-node";
+
 /** TLS to NATS. The server's certificate is always checked. The files are read again for each connection. */
 export interface NatsTlsOptions {
   /** PEM file of who signed the server's certificate. Default: those that Node.js brings along. */

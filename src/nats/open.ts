@@ -5,7 +5,7 @@ import { natsAddress } from "./address.ts";
 import type { NatsClient, NatsTlsOptions } from "./client.ts";
 import { NatsConnection, type NatsConnectionEvents, type NatsConnectionState } from "./connection.ts";
 
-export type { NatsClient } from "./client.ts";
+export { createInbox, headers, type NatsClient, type NatsMessage } from "./client.ts";
 
 /** Which NATS, and how to get there. All parts that use NATS are given the same. */
 export interface NatsOptions {
@@ -23,8 +23,8 @@ export interface NatsOpening {
   readonly nats: NatsOptions;
   /** Makes a new connection fit for use: subscribes, say. The connection counts as made when this resolves; when it rejects, it is tried again. */
   readonly prepare: (client: NatsClient) => Promise<unknown>;
-  /** Called each time NATS is there again after it was away, when the connection is prepared. */
-  readonly onBack?: () => void;
+  /** Called each time when a connection is made and prepared. `isBack`: NATS was away before. */
+  readonly onConnected?: (isBack: boolean) => void;
   /** NATS does not permit something. Told in the log too, now and then. `subject`: what was to be published to or subscribed to. */
   readonly onRefused?: (subject: string | undefined, why: string) => void;
   /** False for a default address where there may be nothing: it is tried all the same, and not complained about. */
@@ -84,15 +84,15 @@ export function openNats(opening: NatsOpening): OpenedNats {
 }
 
 /** Says once that NATS is away, and once that it is back. */
-function teller({ clock, onBack, onRefused }: NatsOpening, logger: Logger, isRequired: boolean): NatsConnectionEvents {
+function teller({ clock, onConnected, onRefused }: NatsOpening, logger: Logger, isRequired: boolean): NatsConnectionEvents {
   let isAwayTold = false;
   const tellOfRefusal = seldom(clock, 60_000, (error: string, times) => logger.warn("NATS refuses something", { error, times }));
   return {
     connected(server, awayMs) {
       isAwayTold = false;
-      if (awayMs === undefined) return logger.debug("Connected to NATS", { server });
-      logger.info("NATS is back", { server, away_ms: Math.round(awayMs) });
-      onBack?.();
+      if (awayMs === undefined) logger.debug("Connected to NATS", { server });
+      else logger.info("NATS is back", { server, away_ms: Math.round(awayMs) });
+      onConnected?.(awayMs !== undefined);
     },
     failed(error, retryInMs, wasConnected) {
       if (isAwayTold) logger.debug("NATS is still away", { error, retry_in_ms: Math.round(retryInMs) });

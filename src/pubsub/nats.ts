@@ -5,11 +5,11 @@ import type { RemoteState } from "../lifecycle.ts";
 import type { Logger } from "../logger.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { openNats, type NatsClient, type NatsOptions, type OpenedNats } from "../nats/open.ts";
+import { Subscriptions } from "../nats/subscriptions.ts";
 import { subjects, type Subjects, type SubjectsOptions } from "../nats/subjects.ts";
 import { decodeMessage, encodeCommand, encodePublication } from "../publications/envelope.ts";
 import type { Publication, RemoteCommand } from "../publications/publication.ts";
 import { NatsPublisher } from "./nats-publisher.ts";
-import { NatsSubscriptions } from "./nats-subscriptions.ts";
 import type { Pubsub, PubsubSink } from "./pubsub.ts";
 
 export interface NatsPubsubOptions {
@@ -43,7 +43,7 @@ class NatsPubsub implements Pubsub {
   readonly #logger: Logger;
   readonly #subjects: Subjects;
   readonly #nats: OpenedNats;
-  readonly #subscriptions: NatsSubscriptions;
+  readonly #subscriptions: Subscriptions;
   readonly #publisher: NatsPublisher;
   readonly #tellOfBadMessage: (why: string) => void;
   #sink: PubsubSink | undefined;
@@ -59,9 +59,9 @@ class NatsPubsub implements Pubsub {
       onRefused: (subject, why) => this.#publisher.refused(subject, why),
     });
     this.#logger = options.logger.child({ nats: this.#nats.display });
-    this.#subscriptions = new NatsSubscriptions({
+    this.#subscriptions = new Subscriptions({
       subjectOf: (stream) => this.#subjects.subjectOf(stream),
-      received: (text, stream) => this.#received(text, stream),
+      received: (message, stream) => this.#received(message.string(), stream),
       missed: () => this.#sink?.missed(),
       clock,
     });

@@ -50,8 +50,8 @@ const withLogin = (url: string, login: string): string => url.replace("://", `:/
 describe("a connection to NATS", () => {
   it("is at hand while it is there, and not while it is away or stopped", async () => {
     const server = await startNats();
-    const backs: number[] = [];
-    const opened = open(server.url, { onBack: () => backs.push(0) });
+    const connections: boolean[] = [];
+    const opened = open(server.url, { onConnected: (isBack) => connections.push(isBack) });
     expect(opened.client).toBeUndefined();
     await opened.connected();
     expect(opened.state).toMatchObject({ server: server.url.slice("nats://".length), problem: undefined });
@@ -60,10 +60,10 @@ describe("a connection to NATS", () => {
     await server.kill();
     await eventually(() => opened.client).toBeUndefined();
     expect(() => client!.publish("a", "b")).toThrow("closed connection");
-    expect(backs).toEqual([]);
+    expect(connections).toEqual([false]);
     await server.restart();
     await opened.connected();
-    expect(backs).toEqual([0]);
+    expect(connections).toEqual([false, true]);
     await opened.client!.flush();
     opened.stop();
     expect(opened.client).toBeUndefined();

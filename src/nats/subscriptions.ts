@@ -1,11 +1,12 @@
+import type { Msg } from "@nats-io/transport-node";
 import type { Clock } from "../clock.ts";
-import type { NatsClient } from "../nats/open.ts";
-import { RoundTrips } from "../nats/round-trips.ts";
+import type { NatsClient } from "./client.ts";
+import { RoundTrips } from "./round-trips.ts";
 
-export interface NatsSubscriptionsOptions {
+export interface SubscriptionsOptions {
   readonly subjectOf: (stream: string) => string;
   /** Gets what arrives. MUST NOT throw: the library would stop reading. */
-  readonly received: (text: string, stream: string) => void;
+  readonly received: (message: Msg, stream: string) => void;
   /** Called when every subscription stands again after something may have been missed. */
   readonly missed: () => void;
   readonly clock: Clock;
@@ -16,8 +17,8 @@ const mostWaitMs = 1_000;
 const mostTripMs = 60_000;
 
 /** The streams that are wanted. Each connection is asked for all of them. */
-export class NatsSubscriptions {
-  readonly #options: NatsSubscriptionsOptions;
+export class Subscriptions {
+  readonly #options: SubscriptionsOptions;
   readonly #trips: RoundTrips;
   /** Each wanted stream, and how to end its subscription on the connection in use. */
   readonly #wanted = new Map<string, () => void>();
@@ -31,7 +32,7 @@ export class NatsSubscriptions {
   /** Somebody was told that a subscription stands, or will stand, which it did not all the time since. */
   #owesMissed = false;
 
-  constructor(options: NatsSubscriptionsOptions) {
+  constructor(options: SubscriptionsOptions) {
     this.#options = options;
     this.#trips = new RoundTrips({ clock: options.clock, mostWaitMs: mostTripMs });
   }
@@ -78,7 +79,7 @@ export class NatsSubscriptions {
     const subscription = client.subscribe(this.#options.subjectOf(stream), {
       // A refusal is told elsewhere.
       callback: (error, message) => {
-        if (error === null) this.#options.received(message.string(), stream);
+        if (error === null) this.#options.received(message, stream);
       },
     });
     return () => subscription.unsubscribe();
