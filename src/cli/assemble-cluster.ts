@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 import type { Broker } from "../broker/broker.ts";
 import { memoryBroker } from "../broker/memory/memory.ts";
 import type { Config } from "../config/config.ts";
-import { CableError } from "../errors.ts";
 import { matches } from "../internal/wildcard.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { localPubsub } from "../pubsub/local.ts";
@@ -58,8 +57,11 @@ export async function pubsubOf(config: Config, { logger, clock, metrics }: Outsi
   }
 }
 
-export async function brokerOf(config: Config, { clock, logger }: Outside): Promise<Broker | undefined> {
-  const { broker, pubsub, redis } = config;
+export async function brokerOf(
+  config: Config,
+  { clock, logger, metrics }: Outside & { readonly metrics: Metrics },
+): Promise<Broker | undefined> {
+  const { broker, pubsub, redis, nats } = config;
   const settingsFor = streamSettings(broker);
   const { sessionsTtlMs, presenceTtlMs } = broker;
   switch (broker.adapter) {
@@ -81,8 +83,10 @@ export async function brokerOf(config: Config, { clock, logger }: Outside): Prom
       const announce = pubsub.adapter === "redis" ? await redisAnnouncement(config) : undefined;
       return redisBroker({ redis, prefix: redis.prefix, settingsFor, announce, sessionsTtlMs, presenceTtlMs, clock, logger });
     }
-    case "nats":
-      throw notWired(`broker=${broker.adapter}`, `the ${broker.adapter} broker`);
+    case "nats": {
+      const { natsBroker } = await import("../broker/nats/nats.ts");
+      return natsBroker({ nats, prefix: nats.prefix, settingsFor, sessionsTtlMs, presenceTtlMs, clock, logger, metrics });
+    }
   }
 }
 
@@ -96,8 +100,4 @@ export async function embeddedNatsOf({ embeddedNats: options }: Config, { clock,
 async function redisAnnouncement(config: Config): Promise<{ readonly channelOf: (stream: string) => string }> {
   const { channelNames } = await import("../redis/channel-names.ts");
   return channelNames(redisChannels(config));
-}
-
-function notWired(option: string, part: string): CableError {
-  return new CableError("config.not_built", `${option} asks for ${part}: this version does not have that; remove it to start`);
 }

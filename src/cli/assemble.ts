@@ -73,7 +73,7 @@ export async function assemble(config: Config, outside: Outside): Promise<Assemb
   });
   const identities = await identitiesOf(config, outside);
   const pubsub = await pubsubOf(config, { ...outside, metrics });
-  const broker = await brokerOf(config, outside);
+  const broker = await brokerOf(config, { ...outside, metrics });
   const embedded = await embeddedNatsOf(config, outside);
   const readiness: ReadinessOptions = {
     clock,

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -58,7 +58,7 @@ export async function startNats(options: NatsServerOptions = {}): Promise<NatsSe
       current = { ...current, ...change };
       running = await launch(current, port, folder);
     },
-    freeze: () => void running.kill("SIGSTOP"),
+    freeze: () => freeze(running),
     thaw: () => void running.kill("SIGCONT"),
   };
 }
@@ -127,6 +127,14 @@ function configuration(
     lines.push(`cluster ${JSON.stringify({ name: cluster.name, host: "127.0.0.1", port: cluster.port, routes })}`);
   }
   return [...lines, config, ""].join("\n");
+}
+
+/** Its threads stop one after the other, a little after they were told to. */
+function freeze(child: ChildProcess): void {
+  child.kill("SIGSTOP");
+  let state: string;
+  do state = execFileSync("ps", ["-o", "state=", "-p", String(child.pid)], { encoding: "utf8" }).trim();
+  while (!state.startsWith("T"));
 }
 
 function storeOf(folder: string): string {

@@ -1,0 +1,216 @@
+import {
+  DiscardPolicy,
+  jetstream,
+  JetStreamApiError,
+  jetstreamManager,
+  RetentionPolicy,
+  StorageType,
+  type JetStreamClient,
+  type JetStreamManager,
+  type StreamConfig,
+  type StreamInfo,
+} from "@nats-io/jetstream";
+import { headers, type NatsClient } from "../../nats/open.ts";
+
+/** There is no such JetStream stream, or nobody who leads it. */
+export class NoStream extends Error {}
+/** Somebody else was faster: the subject's newest message is not the one that was expected. */
+export class WrongRevision extends Error {}
+/** The stream does not take messages of this size. */
+export class TooLargeForStream extends Error {}
+
+/** What a JetStream stream of ours is like. Everything else is always the same. */
+export interface StreamShape {
+  readonly name: string;
+  readonly subject: string;
+  /** -1 = any number. */
+  readonly maxMessages: number;
+  /** -1 = any number. */
+  readonly maxMessagesPerSubject: number;
+  /** Least is 100. */
+  readonly maxAgeMs: number;
+  readonly replicas: number;
+  /** Where messages are published again once they are stored. */
+  readonly republishTo?: string;
+  readonly description?: string;
+}
+
+/** The newest message of a subject. */
+export interface StoredMessage {
+  /** Its sequence in the JetStream stream. */
+  readonly revision: number;
+  readonly text: string;
+  readonly atMs: number;
+  readonly isDeleted: boolean;
+}
+
+const operation = "KV-Operation";
+
+/** JetStream over one connection, as far as it is needed here. Each call rejects when it is not answered in time. */
+export class JetStream {
+  readonly client: NatsClient;
+  readonly timeoutMs: number;
+  readonly manager: JetStreamManager;
+  readonly #publisher: JetStreamClient;
+
+  private constructor(client: NatsClient, timeoutMs: number, manager: JetStreamManager) {
+    this.client = client;
+    this.timeoutMs = timeoutMs;
+    this.manager = manager;
+    this.#publisher = jetstream(client, { timeout: timeoutMs });
+  }
+
+  static async over(client: NatsClient, timeoutMs: number): Promise<JetStream> {
+    return new JetStream(client, timeoutMs, await jetstreamManager(client, { timeout: timeoutMs, checkAPI: false }));
+  }
+
+  /** undefined: there is none of this name. */
+  look(name: string): Promise<StreamInfo | undefined> {
+    return unlessMissing(this.manager.streams.info(name));
+  }
+
+  /** Does nothing when there is just the same already. Two nodes that want different ones at the same time can break a cluster's: don't. */
+  create(shape: StreamShape): Promise<StreamInfo> {
+    return named(this.manager.streams.add(configOf(shape)));
+  }
+
+  change(
+    name: string,
+    changes: Partial<Pick<StreamConfig, "max_msgs" | "max_age" | "num_replicas" | "max_msg_size" | "description">>,
+  ): Promise<StreamInfo> {
+    return named(this.manager.streams.update(name, changes));
+  }
+
+  async remove(name: string): Promise<void> {
+    await unlessMissing(this.manager.streams.delete(name));
+  }
+
+  /** The newest message of a subject, as the stream's leader knows it. @throws {NoStream} */
+  async newest(name: string, subject: string): Promise<StoredMessage | undefined> {
+    const message = await named(this.manager.streams.getMessage(name, { last_by_subj: subject }));
+    if (message === null) return undefined;
+    return {
+      revision: message.seq,
+      text: message.string(),
+      atMs: message.time.getTime(),
+      isDeleted: message.header.has(operation),
+    };
+  }
+
+  /**
+   * Resolves to the message's sequence once it is stored. `expected`: the sequence of the subject's newest message, 0 = it has none.
+   * `isDeletion`: it counts as none, its text says why.
+   * @throws {NoStream}, {WrongRevision}
+   */
+  async publish(
+    subject: string,
+    text: string,
+    { expected, isDeletion = false }: { expected?: number; isDeletion?: boolean } = {},
+  ): Promise<number> {
+    const deletion = headers();
+    deletion.set(operation, "DEL");
+    const ack = await named(
+      this.#publisher.publish(subject, text, {
+        ...(expected !== undefined && { expect: { lastSubjectSequence: expected } }),
+        ...(isDeletion && { headers: deletion }),
+      }),
+    );
+    return ack.seq;
+  }
+
+  /** The same without conditions, and quicker: the hot path. @throws {NoStream}, {TooLargeForStream} */
+  async append(subject: string, bytes: Uint8Array): Promise<number> {
+    const answer = await named(this.client.request(subject, bytes, { timeout: this.timeoutMs }));
+    const { seq, error } = JSON.parse(answer.string()) as { readonly seq?: number; readonly error?: ApiProblem };
+    if (seq === undefined) throw errorOf(error ?? { description: "JetStream's answer makes no sense" });
+    return seq;
+  }
+
+  /** Somebody answers there, or that can't be found out. */
+  async isHeard(subject: string): Promise<boolean> {
+    try {
+      await this.client.request(subject, "", { timeout: this.timeoutMs });
+      return true;
+    } catch (error) {
+      return !isUnanswered(error);
+    }
+  }
+
+  /** Removes a subject's messages up to `sequence`. Resolves to how many there were. */
+  async purge(name: string, subject: string, sequence: number): Promise<number> {
+    const { purged } = await named(this.manager.streams.purge(name, { filter: subject, seq: sequence + 1 }));
+    return purged;
+  }
+}
+
+interface ApiProblem {
+  readonly description: string;
+  readonly err_code?: number;
+}
+
+function configOf(shape: StreamShape): Partial<StreamConfig> & { name: string } {
+  const { name, subject, maxMessages, maxMessagesPerSubject, maxAgeMs, replicas, republishTo, description } = shape;
+  return {
+    name,
+    subjects: [subject],
+    retention: RetentionPolicy.Limits,
+    storage: StorageType.File,
+    discard: DiscardPolicy.Old,
+    max_msgs: maxMessages,
+    max_msgs_per_subject: maxMessagesPerSubject,
+    max_age: nanos(maxAgeMs),
+    // Nothing is sent twice with the same id, so nothing has to be remembered for that.
+    duplicate_window: nanos(100),
+    num_replicas: replicas,
+    allow_rollup_hdrs: false,
+    ...(republishTo !== undefined && { republish: { src: subject, dest: republishTo } }),
+    ...(description !== undefined && { description }),
+  };
+}
+
+export function nanos(ms: number): number {
+  return ms * 1_000_000;
+}
+
+async function unlessMissing<T>(call: Promise<T>): Promise<T | undefined> {
+  try {
+    return await named(call);
+  } catch (error) {
+    if (error instanceof NoStream && error.cause instanceof JetStreamApiError) return undefined;
+    throw error;
+  }
+}
+
+/** Gives the failures that are told apart their names. */
+async function named<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    throw nameOf(error);
+  }
+}
+
+function nameOf(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  if (error instanceof JetStreamApiError) return errorOf({ description: error.message, err_code: error.code }, error);
+  return isUnanswered(error) ? new NoStream("JetStream has no stream there", { cause: error }) : error;
+}
+
+function isUnanswered(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return [error.name, error.cause instanceof Error && error.cause.name].some(
+    (name) => name === "JetStreamNotEnabled" || name === "NoResponders",
+  );
+}
+
+/** Source of the codes: server/errors.json of nats-server. */
+const failures: ReadonlyMap<number | undefined, new (message: string, options: ErrorOptions) => Error> = new Map([
+  [10_059, NoStream],
+  [10_071, WrongRevision],
+  [10_054, TooLargeForStream],
+]);
+
+function errorOf({ description, err_code: code }: ApiProblem, cause?: unknown): Error {
+  const Failure = failures.get(code) ?? Error;
+  return new Failure(description, { cause });
+}
