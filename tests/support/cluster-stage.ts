@@ -1,0 +1,124 @@
+import { expect } from "vitest";
+import { eventually } from "./eventually.ts";
+import { NumberedPublisher, overHttp, overRedisx, type NumberedPublisherOptions } from "./numbered-publisher.ts";
+import { ReadinessWatch } from "./readiness-watch.ts";
+import { ReturningClient, type ReturningClientOptions } from "./returning-client.ts";
+import { standalone, startRopeway, type Ropeway } from "./ropeway.ts";
+import { faultsOf } from "./whole-view.ts";
+
+/** Streams that all clients hear. */
+export const streams: readonly string[] = ["news", "chat/1"];
+
+/**
+ * Some Ropeway processes that work together, a crowd of clients that come back by themselves, and applications that publish without a break.
+ * What matters is in `isWhole`: whether the promise of delivery held for everybody.
+ */
+export class ClusterStage {
+  readonly nodes: Ropeway[];
+  /** Of each node, in the same order. */
+  readonly watches: ReadinessWatch[] = [];
+  readonly clients: ReturningClient[] = [];
+  readonly publishers: NumberedPublisher[] = [];
+  readonly #flags: readonly string[];
+  readonly #closings: (() => void)[] = [];
+
+  private constructor(flags: readonly string[], nodes: readonly Ropeway[]) {
+    this.#flags = flags;
+    this.nodes = [...nodes];
+    for (const at of nodes.keys()) this.watches.push(new ReadinessWatch(() => this.nodes[at]!));
+  }
+
+  /** Resolves when everything that the nodes need is there. */
+  static async start(flags: readonly string[], count = 2): Promise<ClusterStage> {
+    const all = [...standalone, "--broadcast_adapter=http,redisx", ...flags];
+    const nodes = await Promise.all(Array.from({ length: count }, () => startRopeway(all)));
+    await Promise.all(nodes.map((node) => node.becomesReady()));
+    return new ClusterStage(all, nodes);
+  }
+
+  /** Another process in the place of one that is gone, at the same port. */
+  async startAgain(at: number): Promise<void> {
+    const { port } = this.nodes[at]!;
+    this.nodes[at] = await startRopeway([...this.#flags, `--port=${port}`]);
+  }
+
+  /** Lets clients come, half of them to each node at first, and waits until they hear everything. */
+  async crowd(count = 12, options: Partial<ReturningClientOptions> = {}): Promise<void> {
+    const newcomers = Array.from({ length: count }, (_, index) => {
+      let turn = index;
+      const next = (): string => this.nodes[turn++ % this.nodes.length]!.cable;
+      return new ReturningClient({ streams, next, ...options });
+    });
+    this.clients.push(...newcomers);
+    await this.#everybodyIsThere();
+  }
+
+  /** About two hundred publications a second: over HTTP to all nodes in turn, and over redisx if `redisxUrl` is given. */
+  async load({
+    redisxUrl,
+    redisxPromise = "any order",
+  }: { readonly redisxUrl?: string; readonly redisxPromise?: NumberedPublisher["promise"] } = {}): Promise<void> {
+    const http = overHttp(() => this.nodes);
+    this.publish({ name: "http 1", stream: streams[0]!, send: http });
+    this.publish({ name: "http 2", stream: streams[1]!, send: http });
+    if (redisxUrl !== undefined) {
+      const send = overRedisx(redisxUrl);
+      this.#closings.push(send.close);
+      this.publish({ name: "redisx", stream: streams[0]!, send, promise: redisxPromise });
+    }
+    await this.more(20);
+  }
+
+  publish(options: NumberedPublisherOptions): NumberedPublisher {
+    const publisher = new NumberedPublisher(options);
+    this.publishers.push(publisher);
+    return publisher;
+  }
+
+  /** Waits until so many more are acknowledged of each publisher. */
+  async more(count: number): Promise<void> {
+    await Promise.all(this.publishers.map((publisher) => publisher.more(count)));
+  }
+
+  /** Waits until everything is as it was, and looks at all that was heard. */
+  async isWhole(): Promise<void> {
+    for (const node of this.nodes) await eventually(async () => this.#statusOf(node), 30_000).toBe("ready");
+    await this.#everybodyIsThere();
+    await this.more(20);
+    await Promise.all(this.publishers.map((publisher) => publisher.stop()));
+    await this.#everybodyIsThere();
+    for (const client of this.clients) await eventually(() => this.#lagOf(client), 20_000).toEqual([]);
+    // What should not come might come late: a ping goes behind it.
+    await Promise.all(this.clients.map((client) => client.sync()));
+    expect(this.clients.flatMap((client) => faultsOf(client, this.publishers))).toEqual([]);
+  }
+
+  /** What was not kept, of all clients together. */
+  get timesTold(): number {
+    return this.clients.reduce((sum, client) => sum + client.timesTold, 0);
+  }
+
+  async end(): Promise<void> {
+    for (const watch of this.watches) watch.end();
+    await Promise.all(this.publishers.map((publisher) => publisher.stop()));
+    for (const close of this.#closings) close();
+    await Promise.all(this.clients.map((client) => client.leave()));
+    await Promise.all(this.nodes.map((node) => node.stop()));
+  }
+
+  async #everybodyIsThere(): Promise<void> {
+    await eventually(() => this.clients.filter((client) => !client.isCaughtUp).length, 30_000).toBe(0);
+  }
+
+  /** The newest acknowledged of each publisher that the client has not heard yet. */
+  #lagOf(client: ReturningClient): string[] {
+    return this.publishers.flatMap(({ name, stream, sent }) => {
+      const last = sent.findLastIndex(({ isAcknowledged }) => isAcknowledged);
+      return client.hasHeard(stream, name, last) ? [] : [`${name}'s ${last}`];
+    });
+  }
+
+  async #statusOf(node: Ropeway): Promise<unknown> {
+    return ((await (await fetch(node.http("/ready"))).json()) as { readonly status: unknown }).status;
+  }
+}
