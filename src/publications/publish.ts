@@ -1,6 +1,7 @@
 import type { StreamHistory } from "../broker/broker.ts";
 import type { AcceptBroadcast, Broadcaster } from "../broadcasters/broadcaster.ts";
 import type { Clock } from "../clock.ts";
+import { CableError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Pubsub, PubsubSink } from "../pubsub/pubsub.ts";
@@ -16,11 +17,19 @@ export function passOnThrough(pubsub: Pubsub, history: StreamHistory | undefined
   if (history === undefined || history.scope === "node") return (publication) => pubsub.publish(publication);
   return (publication) => {
     if (publication.isTransient || !history.keeps(publication.stream)) return pubsub.publish(publication);
+    if (!history.passesOn) refuseWhileAway(pubsub);
     const storing = history.append(publication);
     if (history.passesOn) return storing instanceof Promise ? storing.then(() => {}) : undefined;
     if (!(storing instanceof Promise)) return pubsub.publish({ ...publication, position: storing });
     return storing.then((position) => pubsub.publish({ ...publication, position }));
   };
+}
+
+/** Before anything is stored: who is refused tries again, and everybody would hear it once for each try. */
+function refuseWhileAway(pubsub: Pubsub): void {
+  const state = pubsub.state?.();
+  if (state === undefined || state.isConnected) return;
+  throw new CableError("publication.unavailable", `Not stored: ${pubsub.name}, which connects the nodes, is away. Try again.`);
 }
 
 /**

@@ -14,7 +14,7 @@ export const streams: readonly string[] = ["news", "chat/1"];
  * What matters is in `isWhole`: whether the promise of delivery held for everybody.
  */
 export class ClusterStage {
-  readonly nodes: Ropeway[];
+  readonly nodes: Ropeway[] = [];
   /** Of each node, in the same order. */
   readonly watches: ReadinessWatch[] = [];
   readonly clients: ReturningClient[] = [];
@@ -22,18 +22,23 @@ export class ClusterStage {
   readonly #flags: readonly string[];
   readonly #closings: (() => void)[] = [];
 
-  private constructor(flags: readonly string[], nodes: readonly Ropeway[]) {
-    this.#flags = flags;
-    this.nodes = [...nodes];
-    for (const at of nodes.keys()) this.watches.push(new ReadinessWatch(() => this.nodes[at]!));
+  private constructor(flags: readonly string[]) {
+    this.#flags = [...standalone, "--broadcast_adapter=http,redisx", ...flags];
   }
 
   /** Resolves when everything that the nodes need is there. */
   static async start(flags: readonly string[], count = 2): Promise<ClusterStage> {
-    const all = [...standalone, "--broadcast_adapter=http,redisx", ...flags];
-    const nodes = await Promise.all(Array.from({ length: count }, () => startRopeway(all)));
-    await Promise.all(nodes.map((node) => node.becomesReady()));
-    return new ClusterStage(all, nodes);
+    const stage = new ClusterStage(flags);
+    await Promise.all(Array.from({ length: count }, () => stage.add()));
+    return stage;
+  }
+
+  /** One more node, with other flags than the others. */
+  async add(flags: readonly string[] = []): Promise<void> {
+    const node = await startRopeway([...this.#flags, ...flags]);
+    const at = this.nodes.push(node) - 1;
+    await node.becomesReady();
+    this.watches[at] = new ReadinessWatch(() => this.nodes[at]!);
   }
 
   /** Another process in the place of one that is gone, at the same port. */
@@ -112,9 +117,9 @@ export class ClusterStage {
 
   /** The newest acknowledged of each publisher that the client has not heard yet. */
   #lagOf(client: ReturningClient): string[] {
-    return this.publishers.flatMap(({ name, stream, sent }) => {
-      const last = sent.findLastIndex(({ isAcknowledged }) => isAcknowledged);
-      return client.hasHeard(stream, name, last) ? [] : [`${name}'s ${last}`];
+    return this.publishers.flatMap((publisher) => {
+      const last = publisher.sent.findLastIndex(({ isAcknowledged }) => isAcknowledged);
+      return client.timesHeard(publisher, last) > 0 ? [] : [`${publisher.name}'s ${last}`];
     });
   }
 

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { createClient } from "@redis/client";
 import { eventually } from "./eventually.ts";
 import type { Ropeway } from "./ropeway.ts";
@@ -96,4 +97,16 @@ export function overRedisx(url: string): Send & { readonly close: () => void } {
     return true;
   };
   return Object.assign(send, { close: () => client?.destroy() });
+}
+
+/** To the subject that the nats broadcaster listens to: acknowledged when NATS has it. */
+export function overNats(url: string): Send & { readonly close: () => Promise<void> } {
+  let client: NatsConnection | undefined;
+  const send: Send = async (body) => {
+    if (client === undefined || client.isClosed()) client = await connect({ servers: url, reconnect: false });
+    client.publish("__anycable__", JSON.stringify(body));
+    await Promise.race([client.flush(), client.closed().then((error) => Promise.reject(error ?? new Error("closed")))]);
+    return true;
+  };
+  return Object.assign(send, { close: async () => client?.close() });
 }

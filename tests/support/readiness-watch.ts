@@ -1,4 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { eventually } from "./eventually.ts";
 import type { Ropeway } from "./ropeway.ts";
 
 /** What a readiness page said, from one moment (of `performance.now()`) on. */
@@ -22,6 +23,11 @@ export class ReadinessWatch {
 
   constructor(node: () => Ropeway) {
     void this.#run(node);
+  }
+
+  /** Waits until this is what it says. */
+  async says(status: string): Promise<void> {
+    await eventually(() => this.readings.at(-1)?.status, 30_000).toBe(status);
   }
 
   /** Each status once, as they came. */

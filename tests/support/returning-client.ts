@@ -100,10 +100,10 @@ export class ReturningClient {
     this.#socket?.send(JSON.stringify(command));
   }
 
-  /** Whether it has heard `{by, number}` of a stream. */
-  hasHeard(stream: string, by: string, number: number): boolean {
+  /** How often it has heard a number of a publisher. */
+  timesHeard({ stream, name }: { readonly stream: string; readonly name: string }, number: number): number {
     const heard = this.views.get(stream)?.heard ?? [];
-    return heard.findLast((item) => item.kind === "message" && item.body.by === by && item.body.number === number) !== undefined;
+    return heard.filter((item) => item.kind === "message" && item.body.by === name && item.body.number === number).length;
   }
 
   /** Resolves when everything is here that was sent before, and rejects if the connection ends first. */

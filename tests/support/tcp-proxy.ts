@@ -10,14 +10,18 @@ export interface TcpProxy {
   mend(): void;
   /** Ends all connections, and lets new ones through to another port. */
   aim(target: number): void;
-  /** Connections stay up, but nothing gets through in either direction. */
-  hold(): void;
+  /** Connections stay up, but nothing gets through in either direction: all of them, or those whose client has said this so far. */
+  hold(saying?: string): void;
   close(): Promise<void>;
 }
+
+const mostSaid = 16_384;
 
 export async function tcpProxy(port: number): Promise<TcpProxy> {
   let target = port;
   const pairs = new Set<readonly [Socket, Socket]>();
+  /** What the client of each said in the beginning. */
+  const said = new WeakMap<readonly [Socket, Socket], string>();
   let isCut = false;
   const server = createServer((inner) => {
     if (isCut) return void inner.destroy();
@@ -31,6 +35,10 @@ export async function tcpProxy(port: number): Promise<TcpProxy> {
         for (const one of pair) one.destroy();
       });
     }
+    inner.on("data", (chunk: Buffer) => {
+      const before = said.get(pair) ?? "";
+      if (before.length < mostSaid) said.set(pair, before + chunk.toString("latin1"));
+    });
     inner.pipe(outer);
     outer.pipe(inner);
   }).listen(0, "127.0.0.1");
@@ -50,8 +58,9 @@ export async function tcpProxy(port: number): Promise<TcpProxy> {
       target = to;
       end();
     },
-    hold() {
+    hold(saying = "") {
       for (const pair of pairs) {
+        if (!(said.get(pair) ?? "").includes(saying)) continue;
         for (const socket of pair) {
           socket.unpipe();
           socket.pause();
