@@ -26,6 +26,7 @@ import { brokerOf, embeddedNatsOf, presenceRule, pubsubOf } from "./assemble-clu
 import { identitiesOf, localChannelsOf } from "./assemble-auth.ts";
 import { exportersOf, tracingOf } from "./assemble-observability.ts";
 import { applicationOf } from "./assemble-rpc.ts";
+import { headStart } from "./head-start.ts";
 
 type Phase = "starting" | "running" | "stopping";
 
@@ -166,6 +167,7 @@ export async function assemble(config: Config, outside: Outside): Promise<Assemb
     ...exporters,
     ...cable.services,
     ...(tls ? [tls] : []),
+    headStart([...broadcasters, pubsub, ...(broker ? [broker] : [])], clock),
     ...listeners.all().map(stoppedSoon),
   ];
   return { services, main };
