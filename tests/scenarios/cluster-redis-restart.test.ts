@@ -4,7 +4,7 @@ import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { ClusterStage, streams } from "../support/cluster-stage.ts";
-import type { NumberedPublisher } from "../support/numbered-publisher.ts";
+import type { NumberedSource } from "../support/numbered-publisher.ts";
 import { redisCall } from "../support/redis-client.ts";
 import { startRedis, type RedisServer } from "../support/redis-server.ts";
 
@@ -15,7 +15,7 @@ afterEach(async () => {
   await redis.kill();
 });
 
-async function begin(config: readonly string[], redisxPromise: NumberedPublisher["promise"]): Promise<string> {
+async function begin(config: readonly string[], redisxPromise: NumberedSource["promise"]): Promise<string> {
   redis = await startRedis({ config });
   const url = `redis://127.0.0.1:${redis.port}`;
   stage = await ClusterStage.start(["--broker=redis", "--pubsub=redis", `--redis_url=${url}`]);

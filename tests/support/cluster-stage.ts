@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import { eventually } from "./eventually.ts";
-import { NumberedPublisher, overHttp, overRedisx, type NumberedPublisherOptions } from "./numbered-publisher.ts";
+import { NumberedPublisher, overHttp, overRedisx, type NumberedPublisherOptions, type NumberedSource } from "./numbered-publisher.ts";
 import { ReadinessWatch } from "./readiness-watch.ts";
 import { ReturningClient, type ReturningClientOptions } from "./returning-client.ts";
 import { standalone, startRopeway, type Ropeway } from "./ropeway.ts";
@@ -8,6 +8,15 @@ import { faultsOf } from "./whole-view.ts";
 
 /** Streams that all clients hear. */
 export const streams: readonly string[] = ["news", "chat/1"];
+
+export interface LoadOptions {
+  /** The Redis that redisx reads from; without it everything goes over HTTP. */
+  readonly redisxUrl?: string;
+  /** Default `any order`. */
+  readonly redisxPromise?: NumberedSource["promise"];
+  /** Of each publisher. Default 5: about two hundred publications a second from all three. */
+  readonly everyMs?: number | undefined;
+}
 
 /**
  * Some Ropeway processes that work together, a crowd of clients that come back by themselves, and applications that publish without a break.
@@ -19,6 +28,8 @@ export class ClusterStage {
   readonly watches: ReadinessWatch[] = [];
   readonly clients: ReturningClient[] = [];
   readonly publishers: NumberedPublisher[] = [];
+  /** What was published besides. */
+  readonly bursts: NumberedSource[] = [];
   readonly #flags: readonly string[];
   readonly #closings: (() => void)[] = [];
 
@@ -58,18 +69,16 @@ export class ClusterStage {
     await this.#everybodyIsThere();
   }
 
-  /** About two hundred publications a second: over HTTP to all nodes in turn, and over redisx if `redisxUrl` is given. */
-  async load({
-    redisxUrl,
-    redisxPromise = "any order",
-  }: { readonly redisxUrl?: string; readonly redisxPromise?: NumberedPublisher["promise"] } = {}): Promise<void> {
+  /** Applications begin to publish: two over HTTP to all nodes in turn, and one over redisx. */
+  async load(options: LoadOptions = {}): Promise<void> {
+    const { redisxUrl, redisxPromise = "any order", everyMs } = options;
     const http = overHttp(() => this.nodes);
-    this.publish({ name: "http 1", stream: streams[0]!, send: http });
-    this.publish({ name: "http 2", stream: streams[1]!, send: http });
+    this.publish({ name: "http 1", stream: streams[0]!, send: http, everyMs });
+    this.publish({ name: "http 2", stream: streams[1]!, send: http, everyMs });
     if (redisxUrl !== undefined) {
       const send = overRedisx(redisxUrl);
       this.#closings.push(send.close);
-      this.publish({ name: "redisx", stream: streams[0]!, send, promise: redisxPromise });
+      this.publish({ name: "redisx", stream: streams[0]!, send, promise: redisxPromise, everyMs });
     }
     await this.more(20);
   }
@@ -95,7 +104,7 @@ export class ClusterStage {
     for (const client of this.clients) await eventually(() => this.#lagOf(client), 20_000).toEqual([]);
     // What should not come might come late: a ping goes behind it.
     await Promise.all(this.clients.map((client) => client.sync()));
-    expect(this.clients.flatMap((client) => faultsOf(client, this.publishers))).toEqual([]);
+    expect(this.clients.flatMap((client) => faultsOf(client, this.#sources))).toEqual([]);
   }
 
   /** What was not kept, of all clients together. */
@@ -111,13 +120,17 @@ export class ClusterStage {
     await Promise.all(this.nodes.map((node) => node.stop()));
   }
 
+  get #sources(): readonly NumberedSource[] {
+    return [...this.publishers, ...this.bursts];
+  }
+
   async #everybodyIsThere(): Promise<void> {
     await eventually(() => this.clients.filter((client) => !client.isCaughtUp).length, 30_000).toBe(0);
   }
 
   /** The newest acknowledged of each publisher that the client has not heard yet. */
   #lagOf(client: ReturningClient): string[] {
-    return this.publishers.flatMap((publisher) => {
+    return this.#sources.flatMap((publisher) => {
       const last = publisher.sent.findLastIndex(({ isAcknowledged }) => isAcknowledged);
       return client.timesHeard(publisher, last) > 0 ? [] : [`${publisher.name}'s ${last}`];
     });

@@ -2,6 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { createClient } from "@redis/client";
 import { eventually } from "./eventually.ts";
+import { redisCall } from "./redis-client.ts";
 import type { Ropeway } from "./ropeway.ts";
 
 /** Hands one publication over. Resolves to whether it was acknowledged; rejecting is no. */
@@ -13,25 +14,34 @@ export interface Sent {
   isAcknowledged: boolean;
 }
 
-export interface NumberedPublisherOptions {
+/** What somebody has published, `{"by": name, "number"}` each time. */
+export interface NumberedSource {
   readonly name: string;
   readonly stream: string;
-  readonly send: Send;
+  /** By number. */
+  readonly sent: readonly Sent[];
   /**
    * `exact`: what is acknowledged is heard once, in the order of the numbers. `at least once`: several nodes share the work, so that there is
    * no order among them, and one may do what another has done already.
    */
-  readonly promise?: "exact" | "any order" | "at least once";
+  readonly promise: "exact" | "any order" | "at least once";
+}
+
+export interface NumberedPublisherOptions {
+  readonly name: string;
+  readonly stream: string;
+  readonly send: Send;
+  /** Default `exact`. */
+  readonly promise?: NumberedSource["promise"];
   /** Between one answer and the next publication. Default 5. */
-  readonly everyMs?: number;
+  readonly everyMs?: number | undefined;
 }
 
 /** An application that publishes `{"by", "number"}` to one stream, one after the other without a break, and knows which were acknowledged. */
-export class NumberedPublisher {
+export class NumberedPublisher implements NumberedSource {
   readonly name: string;
   readonly stream: string;
-  readonly promise: NonNullable<NumberedPublisherOptions["promise"]>;
-  /** By number. */
+  readonly promise: NumberedSource["promise"];
   readonly sent: Sent[] = [];
   readonly #send: Send;
   #isRunning = true;
@@ -109,4 +119,19 @@ export function overNats(url: string): Send & { readonly close: () => Promise<vo
     return true;
   };
   return Object.assign(send, { close: async () => client?.close() });
+}
+
+/** So many at once into the stream that redisx reads, one after the other. */
+export async function burstOverRedisx(
+  url: string,
+  { name, stream }: Pick<NumberedSource, "name" | "stream">,
+  count: number,
+): Promise<NumberedSource> {
+  const startedAtMs = performance.now();
+  const script = "for number = 0, ARGV[3] - 1 do redis.call('XADD', KEYS[1], '*', 'payload', ARGV[1] .. number .. ARGV[2]) end";
+  const [before, after] = JSON.stringify({ stream, data: JSON.stringify({ by: name, number: "HERE" }).replace('"HERE"', "HERE") }).split(
+    "HERE",
+  );
+  await redisCall(url, ["EVAL", script, "1", "__anycable__", before!, after!, String(count)]);
+  return { name, stream, promise: "at least once", sent: Array.from({ length: count }, () => ({ startedAtMs, isAcknowledged: true })) };
 }

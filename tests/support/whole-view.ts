@@ -1,8 +1,8 @@
-import type { NumberedPublisher } from "./numbered-publisher.ts";
+import type { NumberedSource } from "./numbered-publisher.ts";
 import type { Heard, ReturningClient, StreamView } from "./returning-client.ts";
 
 /** What is wrong with what a client heard: nothing, when all that was acknowledged is there, once and in order, or it was told. */
-export function faultsOf(client: ReturningClient, publishers: readonly NumberedPublisher[]): string[] {
+export function faultsOf(client: ReturningClient, publishers: readonly NumberedSource[]): string[] {
   const faults = client.others.map((message) => `heard ${JSON.stringify(message)}`);
   for (const [stream, view] of client.views) {
     const found = [...positionFaults(view.heard)];
@@ -41,7 +41,7 @@ function* positionFaults(heard: readonly Heard[]): Generator<string> {
  * What was acknowledged while the client was subscribed is there, in order and once, but for what it was told of. What was not may have been
  * stored all the same, and later than what came after it.
  */
-function* publisherFaults({ heard, fromMs }: StreamView, { name, sent, promise }: NumberedPublisher): Generator<string> {
+function* publisherFaults({ heard, fromMs }: StreamView, { name, sent, promise }: NumberedSource): Generator<string> {
   const seen = new Set<number>();
   let newest = -1;
   let toldAtMs = -Infinity;
