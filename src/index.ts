@@ -23,7 +23,21 @@ export type { ClientCommand, ServerMessage } from "./protocols/messages.ts";
 export type { Identity, IdentityAnswer } from "./auth/identity.ts";
 export type { LocalChannel, LocalChannelAnswer } from "./auth/channels.ts";
 export type { CommandAnswer, CommandRequest, ConnectAnswer, ConnectRequest, Controller, DisconnectRequest } from "./rpc/controller.ts";
-export type { Publication, RemoteCommand } from "./publications/publication.ts";
+export type { Publication, RemoteCommand, StreamPosition } from "./publications/publication.ts";
+export type {
+  Awaitable,
+  Broker,
+  BrokerListener,
+  HistoryAnswer,
+  PresenceInfo,
+  PresenceMember,
+  PresenceStore,
+  Restorable,
+  SessionStore,
+  StoredSession,
+  StoredSubscription,
+  StreamHistory,
+} from "./broker/broker.ts";
 export type { Pubsub, PubsubSink } from "./pubsub/pubsub.ts";
 export type { AcceptBroadcast, Broadcaster } from "./broadcasters/broadcaster.ts";
 export type { RemoteState } from "./lifecycle.ts";

@@ -13,7 +13,7 @@ import { startAll, stopAll } from "./lifecycle.ts";
 import { AddressLimits, type AddressLimitOptions } from "./limits/address-limits.ts";
 import type { Rates } from "./limits/meter.ts";
 import { silentLogger, type Logger } from "./logger.ts";
-import { messageOf } from "./errors.ts";
+import { CableError, messageOf } from "./errors.ts";
 import { createMetrics, type Metrics } from "./metrics/metrics.ts";
 import { protocolNamed } from "./protocols/negotiate.ts";
 import { localPubsub } from "./pubsub/local.ts";
@@ -38,10 +38,12 @@ export interface ServerParts {
   readonly localChannels?: readonly LocalChannel[];
   /** Where publications come from, besides `publish`. Default: none. */
   readonly broadcasters?: readonly Broadcaster[];
-  /** Default: this process alone. */
+  /** Joins servers to a cluster: `redisPubsub` of `ropeway/redis-pubsub`, for one. Default: this server is alone. */
   readonly pubsub?: Pubsub;
-  /** Keeps what clients miss, their sessions, and who is there; `memoryBroker` of `ropeway/memory-broker`, for one. Default: nobody does. */
+  /** Keeps what clients miss, their sessions, and who is there: `memoryBroker` of `ropeway/memory-broker`, for one. Default: nobody does. */
   readonly broker?: Broker;
+  /** Whether anybody may be present in a stream. Default: yes, where the broker and the channel let them. */
+  readonly allowsPresence?: (stream: string) => boolean;
   /** Lower-case names of the request headers that the controller gets to see. Default: `cookie`. */
   readonly proxiedHeaders?: readonly string[];
   /** Default: pings every 3 s, in seconds, without a limit for the answer. */
@@ -86,8 +88,13 @@ export interface Server {
   readonly metrics: Metrics;
 }
 
-/** A server to embed: give it parts, attach it to an HTTP server, start it. Nothing is global, so a process can have several. */
+/**
+ * A server to embed: give it parts, attach it to an HTTP server, start it. Nothing is global, so a process can have several, each with
+ * parts of its own.
+ * @throws {CableError} `config.invalid_value` for a broker that does not go with the pubsub, and for either if another server has it.
+ */
 export function createServer(parts: ServerParts): Server {
+  checkCluster(parts);
   const { clock = systemClock(), logger = silentLogger, metrics = createMetrics(), tracing = untraced, pubsub = localPubsub() } = parts;
   const controller = tracing.controller(parts.controller ?? noController());
   const { addressLimits: address } = parts;
@@ -108,6 +115,7 @@ export function createServer(parts: ServerParts): Server {
     broadcasters: parts.broadcasters ?? [],
     disconnects: disconnectQueue({ controller, ratePerSecond: 0, clock, logger, metrics }),
     broker: parts.broker,
+    allowsPresence: parts.allowsPresence,
     disconnectMode: parts.disconnectMode ?? "auto",
     disconnectGraceMs: parts.disconnectGraceMs ?? 10_000,
     heartbeat: { intervalMs: 3_000, precision: "s", pongTimeoutMs: 0, nativePings: false, ...parts.heartbeat },
@@ -162,4 +170,27 @@ export function createServer(parts: ServerParts): Server {
 /** 0 = any number. */
 function ratesOf(rates: Partial<Rates> = {}): Rates {
   return { commandsPerSecond: 0, bytesPerSecond: 0, whispersPerSecond: 0, ...rates };
+}
+
+/** Who talks to one server's clients can't talk to another's. */
+const given = new WeakSet<Pubsub | Broker>();
+
+/** What would lose publications without a word. */
+function checkCluster({ broker, pubsub }: ServerParts): void {
+  if (broker?.passesOnOver !== undefined && broker.passesOnOver !== pubsub) {
+    const whose = pubsub === undefined ? "none" : "another";
+    const why = `The broker ${broker.name} passes on what it stores over a pubsub, and the server was given ${whose}.`;
+    throw new CableError("config.invalid_value", `${why} Give createServer the pubsub that the broker was made with.`);
+  }
+  for (const part of [broker, pubsub]) {
+    if (part !== undefined && given.has(part)) {
+      throw new CableError("config.invalid_value", `The part ${part.name} belongs to another server. Make one for each server.`);
+    }
+  }
+  const isForOne = broker?.history?.scope === "node" && broker.history.lingerMs === undefined;
+  if (isForOne && pubsub !== undefined) {
+    const why = `The broker ${broker.name} was made for a server that is alone, and this one has a pubsub.`;
+    throw new CableError("config.invalid_value", `${why} Make it with hearsOthers, or take one that all servers share.`);
+  }
+  for (const part of [broker, pubsub]) if (part !== undefined) given.add(part);
 }

@@ -1,6 +1,6 @@
 import type { RemoteState } from "../lifecycle.ts";
 import type { Publication, StreamPosition } from "../publications/publication.ts";
-import type { PubsubSink } from "../pubsub/pubsub.ts";
+import type { Pubsub, PubsubSink } from "../pubsub/pubsub.ts";
 
 /**
  * PORT: what outlives one delivery. A broker has up to three stores; one that it can't offer is absent, and what depends on it is refused
@@ -11,6 +11,8 @@ export interface Broker {
   readonly history?: StreamHistory | undefined;
   readonly sessions?: SessionStore | undefined;
   readonly presence?: PresenceStore | undefined;
+  /** What its history passes publications on over, which then has to be the server's pubsub. Absent: any will do. */
+  readonly passesOnOver?: Pubsub | undefined;
   /**
    * Begins to connect; MUST NOT wait for a remote store to be there: it is tried in the background for ever.
    * `listener` hears of what happens in the stores.

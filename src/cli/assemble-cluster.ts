@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Broker } from "../broker/broker.ts";
+import { keeping } from "../broker/keeping.ts";
 import { memoryBroker } from "../broker/memory/memory.ts";
 import type { Config } from "../config/config.ts";
 import { matches } from "../internal/wildcard.ts";
@@ -11,18 +12,6 @@ import type { ChannelNamesOptions } from "../redis/channel-names.ts";
 import type { Outside } from "./assemble.ts";
 
 type BrokerConfig = Config["broker"];
-
-/** What is kept of a stream: the first entry of `broker.streams` whose pattern fits it, else what counts for all. */
-function streamSettings(broker: BrokerConfig): (stream: string) => { readonly limit: number; readonly ttlMs: number } {
-  const settings = (of: { readonly historyLimit: number; readonly historyTtlMs: number }): { limit: number; ttlMs: number } => ({
-    limit: of.historyLimit,
-    ttlMs: of.historyTtlMs,
-  });
-  const common = settings(broker);
-  if (broker.streams.length === 0) return () => common;
-  const special = broker.streams.map((entry) => ({ pattern: entry.pattern, settings: settings(entry) }));
-  return (stream) => special.find(({ pattern }) => matches(pattern, stream))?.settings ?? common;
-}
 
 /** Whether anybody may be present in a stream; undefined: in all. */
 export function presenceRule({ streams }: BrokerConfig): ((stream: string) => boolean) | undefined {
@@ -62,17 +51,14 @@ export async function brokerOf(
   { clock, logger, metrics }: Outside & { readonly metrics: Metrics },
 ): Promise<Broker | undefined> {
   const { broker, pubsub, redis, nats } = config;
-  const settingsFor = streamSettings(broker);
-  const { sessionsTtlMs, presenceTtlMs } = broker;
+  const { longestTtlMs, ...kept } = keeping(broker);
   switch (broker.adapter) {
     case "none":
       return undefined;
     case "memory":
       return memoryBroker({
-        settingsFor,
-        longestTtlMs: Math.max(broker.historyTtlMs, ...broker.streams.map(({ historyTtlMs }) => historyTtlMs)),
-        sessionsTtlMs,
-        presenceTtlMs,
+        ...kept,
+        longestTtlMs,
         hearsOthers: pubsub.adapter !== "local",
         newEpoch: () => randomBytes(6).toString("base64url"),
         clock,
@@ -81,11 +67,11 @@ export async function brokerOf(
       const { redisBroker } = await import("../broker/redis/redis.ts");
       // On the same Redis what stores a publication passes it on as well, so that nobody hears them in another order.
       const announce = pubsub.adapter === "redis" ? await redisAnnouncement(config) : undefined;
-      return redisBroker({ redis, prefix: redis.prefix, settingsFor, announce, sessionsTtlMs, presenceTtlMs, clock, logger });
+      return redisBroker({ redis, prefix: redis.prefix, ...kept, announce, clock, logger });
     }
     case "nats": {
       const { natsBroker } = await import("../broker/nats/nats.ts");
-      return natsBroker({ nats, prefix: nats.prefix, settingsFor, sessionsTtlMs, presenceTtlMs, clock, logger, metrics });
+      return natsBroker({ nats, prefix: nats.prefix, ...kept, clock, logger, metrics });
     }
   }
 }

@@ -2,14 +2,14 @@ import { randomUUID } from "node:crypto";
 import { tokenHeader, tokenInHeaders } from "../auth/jwt-token.ts";
 import type { Clock } from "../clock.ts";
 import type { Config, Listen } from "../config/config.ts";
-import { healthHandler, readinessHandler, type ReadinessOptions, type ReadinessPart } from "../http/health.ts";
+import { healthHandler, readinessHandler, readinessOf, type ReadinessOptions } from "../http/health.ts";
 import type { HttpListener } from "../http/listener.ts";
 import { httpListeners } from "../http/listeners.ts";
 import { originPolicy } from "../http/origin.ts";
 import { trustedProxies } from "../http/proxies.ts";
 import type { Routes } from "../http/routes.ts";
 import { tlsFiles } from "../http/tls-files.ts";
-import type { RemoteState, Service } from "../lifecycle.ts";
+import type { Service } from "../lifecycle.ts";
 import { AddressLimits } from "../limits/address-limits.ts";
 import type { Logger } from "../logger.ts";
 import { createMetrics } from "../metrics/metrics.ts";
@@ -79,10 +79,10 @@ export async function assemble(config: Config, outside: Outside): Promise<Assemb
   const readiness: ReadinessOptions = {
     clock,
     parts: [
-      ...broadcasters.flatMap((broadcaster) => partOf(`broadcaster ${broadcaster.name}`, broadcaster)),
-      ...partOf(`pubsub ${pubsub.name}`, pubsub),
-      ...(broker ? partOf(`broker ${broker.name}`, broker) : []),
-      ...(embedded ? partOf(embedded.name, embedded) : []),
+      ...broadcasters.flatMap((broadcaster) => readinessOf(`broadcaster ${broadcaster.name}`, broadcaster)),
+      ...readinessOf(`pubsub ${pubsub.name}`, pubsub),
+      ...(broker ? readinessOf(`broker ${broker.name}`, broker) : []),
+      ...(embedded ? readinessOf(embedded.name, embedded) : []),
       ...rpcParts,
       ...identities.parts,
     ],
@@ -199,20 +199,4 @@ function clientEnvFor({ rpc, auth: { jwt } }: Config, controller: Controller): (
     const header = (name: string): string | undefined => (name === ofToken ? tokenInHeaders(handshake, jwt.param) : handshake.header(name));
     return clientEnvOf({ url: handshake.url, remoteAddress: handshake.remoteAddress, header }, withToken);
   };
-}
-
-/** What the readiness page says of a part that depends on a remote service; nothing of one that does not. */
-function partOf(name: string, part: { state?(): RemoteState }): ReadinessPart[] {
-  const state = (): RemoteState | undefined => part.state?.();
-  if (!state()) return [];
-  return [
-    {
-      name,
-      isRequired: state()?.isRequired ?? false,
-      check: () => {
-        const { isConnected = true, sinceMs, target, problem } = state() ?? {};
-        return { ok: isConnected, sinceMs, detail: problem === undefined ? target : `${target}: ${problem}` };
-      },
-    },
-  ];
 }

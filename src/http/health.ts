@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { messageOf } from "../errors.ts";
+import type { RemoteState } from "../lifecycle.ts";
 import type { RequestHandler } from "./routes.ts";
 
 /** How long a part that readiness depends on may be away before the node asks for no more traffic. Reconnects are shorter. */
@@ -66,6 +67,22 @@ export function readiness({ clock, parts, phase }: ReadinessOptions): Readiness 
       ]),
     ),
   };
+}
+
+/** What is to be told of a part that depends on a remote service; nothing of one that does not. */
+export function readinessOf(name: string, part: { state?(): RemoteState }): ReadinessPart[] {
+  const state = (): RemoteState | undefined => part.state?.();
+  if (!state()) return [];
+  return [
+    {
+      name,
+      isRequired: state()?.isRequired ?? false,
+      check: () => {
+        const { isConnected = true, sinceMs, target, problem } = state() ?? {};
+        return { ok: isConnected, sinceMs, detail: problem === undefined ? target : `${target}: ${problem}` };
+      },
+    },
+  ];
 }
 
 /** Answers `readiness` as JSON: 200 when clients are welcome, otherwise 503. */

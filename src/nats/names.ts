@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { CableError } from "../errors.ts";
 
 /** Longer names are hashed: a server refuses lines of more than 4 KB, and names of files end at 255 bytes. */
 const mostReadable = 120;
@@ -23,4 +24,10 @@ export function wordFor(name: string, isPlain: (name: string) => boolean): strin
 /** What names of JetStream's streams and buckets may consist of, which are names of folders too. */
 export function isPlainEverywhere(name: string): boolean {
   return /^[\w-]+$/.test(name);
+}
+
+/** What may stand before the names of streams, buckets and subjects. @throws {CableError} `config.invalid_value` */
+export function checkPrefix(prefix: string): void {
+  if (prefix === "" || isPlainEverywhere(prefix)) return;
+  throw new CableError("config.invalid_value", `A prefix in NATS has letters, digits, - and _, and is not ${JSON.stringify(prefix)}.`);
 }

@@ -29,7 +29,13 @@ export interface CommandVerdict {
   /** Messages of the channel to this client: each is sent as `{"identifier":…,"message":…}`. */
   readonly messages?: readonly unknown[];
   readonly cstate?: State;
+  /**
+   * The key `$w` names the stream that the subscription may whisper in, `$p` the stream in which it may be present and see who is. Source:
+   * AnyCable 1.6.16.
+   */
   readonly istate?: State;
+  /** The client is present from now on, in the stream of `$p`, or not any more. `info` is what others see, sent as JSON. */
+  readonly presence?: { readonly type: "join"; readonly id: string; readonly info?: unknown } | { readonly type: "leave" };
   /** End the connection. */
   readonly disconnect?: boolean;
 }
@@ -93,8 +99,13 @@ function commandAnswer({ command, identifier }: CommandRequest, verdict: Command
     transmissions: [...told, ...messages],
     cstate: verdict.cstate ?? NO_STATE,
     istate: verdict.istate ?? NO_STATE,
-    presence: undefined,
+    presence: verdict.presence && presenceOf(verdict.presence),
   };
+}
+
+function presenceOf(presence: NonNullable<CommandVerdict["presence"]>): NonNullable<CommandAnswer["presence"]> {
+  if (presence.type === "leave") return { type: "leave", id: "", info: "null" };
+  return { type: "join", id: presence.id, info: JSON.stringify(presence.info) ?? "null" };
 }
 
 const NO_STATE: State = new Map();

@@ -12,7 +12,7 @@ export interface MemoryBrokerOptions {
   readonly longestTtlMs: number;
   /** How long a session that dropped can be restored, ms; 0 = not at all. AnyCable's default is 300,000. */
   readonly sessionsTtlMs: number;
-  /** How long somebody who shows no sign of life stays present, ms. AnyCable's default is 15,000. */
+  /** How long somebody who shows no sign of life stays present, ms; 0 = no presence. AnyCable's default is 15,000. */
   readonly presenceTtlMs: number;
   /** Whether other nodes publish too: then each node keeps for itself what it hears, and only while somebody listens. */
   readonly hearsOthers: boolean;
@@ -26,7 +26,7 @@ export function memoryBroker(options: MemoryBrokerOptions): Broker {
   const { sessionsTtlMs, presenceTtlMs, clock } = options;
   const history = new MemoryHistory(options);
   const sessions = sessionsTtlMs > 0 ? new MemorySessions(sessionsTtlMs, clock) : undefined;
-  const presence = new MemoryPresence({ ttlMs: presenceTtlMs, clock });
+  const presence = presenceTtlMs > 0 ? new MemoryPresence({ ttlMs: presenceTtlMs, clock }) : undefined;
   return {
     name: "memory",
     history,
@@ -34,12 +34,12 @@ export function memoryBroker(options: MemoryBrokerOptions): Broker {
     presence,
     async start(listener) {
       history.start();
-      presence.start((stream, id) => listener.expired(stream, id));
+      presence?.start((stream, id) => listener.expired(stream, id));
     },
     async stop() {
       history.stop();
       sessions?.stop();
-      presence.stop();
+      presence?.stop();
     },
   };
 }
