@@ -113,12 +113,13 @@ export class Tails {
     const { position } = publication;
     if (position !== undefined) {
       const at = tail.position;
-      if (at !== undefined && at !== "none" && at.epoch === position.epoch) {
+      if (at === "none") {
+        if (position.offset !== 1) return false;
+      } else if (at !== undefined) {
+        // Where an epoch ends something may be lost that was acknowledged, even if the next one is heard from its beginning.
+        if (position.epoch !== at.epoch) return false;
         if (position.offset <= at.offset) return true;
         if (position.offset !== at.offset + 1) return false;
-      } else if (at !== undefined && position.offset !== 1) {
-        // Another epoch begins with 1.
-        return false;
       }
       tail.position = position;
     }

@@ -10,6 +10,8 @@ import { faultsOf } from "./whole-view.ts";
 export const streams: readonly string[] = ["news", "chat/1"];
 
 export interface LoadOptions {
+  /** Default `streams`. */
+  readonly streams?: readonly string[];
   /** The Redis that redisx reads from; without it everything goes over HTTP. */
   readonly redisxUrl?: string;
   /** Default `any order`. */
@@ -69,12 +71,11 @@ export class ClusterStage {
     await this.#everybodyIsThere();
   }
 
-  /** Applications begin to publish: two over HTTP to all nodes in turn, and one over redisx. */
+  /** Applications begin to publish: one for each stream over HTTP, to all nodes in turn, and one over redisx. */
   async load(options: LoadOptions = {}): Promise<void> {
     const { redisxUrl, redisxPromise = "any order", everyMs } = options;
-    const http = overHttp(() => this.nodes);
-    this.publish({ name: "http 1", stream: streams[0]!, send: http, everyMs });
-    this.publish({ name: "http 2", stream: streams[1]!, send: http, everyMs });
+    const send = overHttp(() => this.nodes);
+    for (const stream of options.streams ?? streams) this.publish({ name: `http to ${stream}`, stream, send, everyMs });
     if (redisxUrl !== undefined) {
       const send = overRedisx(redisxUrl);
       this.#closings.push(send.close);

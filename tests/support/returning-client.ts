@@ -92,6 +92,11 @@ export class ReturningClient {
     return [...this.views.values()].flatMap(({ heard }) => heard.filter(({ kind }) => kind === "told")).length;
   }
 
+  /** Streams of which something may be missing. */
+  get toldOf(): string[] {
+    return [...this.views].flatMap(([stream, { heard }]) => (heard.some(({ kind }) => kind === "told") ? [stream] : []));
+  }
+
   get sid(): string | undefined {
     return this.#sid;
   }

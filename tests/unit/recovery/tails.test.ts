@@ -12,13 +12,15 @@ const STREAM = "chat";
 /** A stream with a listener on this node, and a history for all nodes that answers later. */
 async function stage() {
   const clock = new FakeClock();
-  const kept = new MemoryHistory({
-    settingsFor: () => ({ limit: 100, ttlMs: 300_000 }),
-    hearsOthers: false,
-    longestTtlMs: 300_000,
-    newEpoch: () => "ours",
-    clock,
-  });
+  const newHistory = (epoch: string): MemoryHistory =>
+    new MemoryHistory({
+      settingsFor: () => ({ limit: 100, ttlMs: 300_000 }),
+      hearsOthers: false,
+      longestTtlMs: 300_000,
+      newEpoch: () => epoch,
+      clock,
+    });
+  let kept = newHistory("ours");
   let readings = 0;
   const history: StreamHistory = {
     scope: "cluster",
@@ -35,10 +37,11 @@ async function stage() {
   const metrics = createMetrics();
   const log = recordedLog();
   const heard: Publication[] = [];
+  const lost: string[] = [];
   const tails = new Tails({
     history,
     deliver: (publication) => heard.push(publication),
-    lost: () => {},
+    lost: (stream) => void lost.push(stream),
     clock,
     random: () => 0,
     logger: log.logger,
@@ -67,6 +70,9 @@ async function stage() {
     store,
     publication,
     readings: () => readings,
+    lost,
+    /** All that was stored is gone. */
+    forget: () => void (kept = newHistory("ours too")),
     heard: () => heard.map(({ json, position }) => [json, position?.offset]),
   };
 }
@@ -84,6 +90,16 @@ describe("Tails", () => {
       ]);
     });
     expect(metrics.counters.missed_publications_total).toBe(2);
+  });
+
+  it("takes the end of an epoch for a loss, though the next one is heard from its beginning", async () => {
+    const { tails, store, publication, heard, lost, forget } = await stage();
+    // Acknowledged, and on its way to us when the one that had it died.
+    store("1");
+    forget();
+    tails.deliver(publication("2", store("2")));
+    await vi.waitFor(() => expect(lost).toEqual([STREAM]));
+    expect(heard()).toEqual([]);
   });
 
   it.each([
