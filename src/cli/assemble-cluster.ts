@@ -71,7 +71,8 @@ export async function brokerOf(
     }
     case "nats": {
       const { natsBroker } = await import("../broker/nats/nats.ts");
-      return natsBroker({ nats, prefix: nats.prefix, ...kept, clock, logger, metrics });
+      const { prefix, replicas } = nats;
+      return natsBroker({ nats, prefix, replicas, ...kept, clock, logger, metrics });
     }
   }
 }

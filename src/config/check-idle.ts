@@ -56,6 +56,7 @@ function rulesForMedia(config: Config): readonly Rule[] {
       because: "nothing uses NATS (broadcast_adapter, broker, pubsub)",
     },
     { of: ["redis_prefix"], isIdle: !reaches("redis"), because: "neither pubsub nor broker is redis" },
+    { of: ["nats_replicas"], isIdle: broker.adapter !== "nats", because: "broker is not nats" },
     { of: ["nats_prefix"], isIdle: !reaches("nats"), because: "neither pubsub nor broker is nats" },
     { of: ["redis_pubsub.channel"], isIdle: pubsub.adapter !== "redis", because: "pubsub is not redis" },
     { of: ["nats_pubsub.channel"], isIdle: pubsub.adapter !== "nats", because: "pubsub is not nats" },

@@ -113,6 +113,8 @@ export interface Config {
     readonly isRandomized: boolean;
     /** Of all subjects, streams and buckets of pub/sub and broker; not of the application's subject. May be empty; letters, digits, - and _. */
     readonly prefix: string;
+    /** On how many servers of a cluster the broker keeps everything. */
+    readonly replicas: number;
     /** A part uses NATS: readiness depends on it. */
     readonly isRequired: boolean;
   };

@@ -21,7 +21,13 @@ export function deriveNats({ settings }: DeriveOptions, embedded: EmbeddedNats |
       if ("problem" in address) throw new CableError("config.invalid_value", `${origin} ${address.problem}`);
     }
   }
-  return { servers, isRandomized: !settings.flag("nats_dont_randomize_servers"), prefix: settings.text("nats_prefix"), isRequired };
+  return {
+    servers,
+    isRandomized: !settings.flag("nats_dont_randomize_servers"),
+    prefix: settings.text("nats_prefix"),
+    replicas: settings.number("nats_replicas"),
+    isRequired,
+  };
 }
 
 /** Where we reach it ourselves. */

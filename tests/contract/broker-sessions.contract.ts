@@ -257,7 +257,7 @@ export function sessionsContract(name: string, open: OpenBrokerRig): void {
       const freeze = needs(stage.rig.freeze, context);
       const [saved, left, forgotten] = [new TestSession("saved"), new TestSession("left"), new TestSession("forgotten")];
       for (const session of [saved, left, forgotten]) sessions.save(session.turn(1));
-      await arrives(sessions, "forgotten");
+      for (const { sid } of [saved, left, forgotten]) await arrives(sessions, sid);
       const { thaw } = await freeze();
       sessions.save(saved.turn(2));
       sessions.save(new TestSession("new"));

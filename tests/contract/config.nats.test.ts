@@ -12,6 +12,7 @@ describe("NATS", () => {
       expect(of(argument).config.nats).toEqual({
         servers: ["nats://127.0.0.1:4222"],
         isRandomized: true,
+        replicas: 1,
         prefix: "",
         isRequired: true,
       });

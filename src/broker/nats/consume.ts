@@ -16,6 +16,8 @@ export interface ConsumedMessage {
 export interface ConsumerListener {
   /** Nothing is missing before it, but what the stream itself dropped. MUST NOT throw: the library would stop reading. */
   received(message: ConsumedMessage): void;
+  /** There is no more for now, and has not been for a while. */
+  idle(): void;
   /** No more is coming: it was interrupted. */
   ended(why: Error): void;
 }
@@ -60,9 +62,11 @@ export async function consume(js: JetStream, options: ConsumerOptions, listener:
       watch();
       const delivery = deliveryOf(message);
       if (delivery === undefined) {
-        // A sign of life, and perhaps a question whether we keep up.
-        if (message.reply !== undefined && message.reply !== "") message.respond();
-        return;
+        // A question whether we keep up, or a sign of life: that repeats a question that got lost, and says how many messages we should have.
+        const question = message.headers?.get("Nats-Consumer-Stalled") || message.reply;
+        if (question !== undefined && question !== "") return js.client.publish(question);
+        const delivered = Number(message.headers?.get("Nats-Last-Consumer"));
+        return delivered === expected - 1 ? listener.idle() : end("messages of JetStream were lost on the way");
       }
       if (delivery.number !== expected++) return end("messages of JetStream were lost on the way");
       listener.received({ ...delivery, subject: message.subject, message });
@@ -88,18 +92,26 @@ export async function consume(js: JetStream, options: ConsumerOptions, listener:
   }
 }
 
-/** All messages from a sequence on, up to the newest. Some may be missing at the beginning, since the stream drops old ones at any time. */
-export async function readFrom(js: JetStream, stream: string, sequence: number, clock: Clock): Promise<readonly ConsumedMessage[]> {
+/**
+ * All messages from a sequence on, up to another one at least. Some may be missing at the beginning, since the stream drops old ones at any
+ * time; for the same reason the last one may never come, and how many are pending can be wrong (nats-server 2.9).
+ */
+export async function readFrom(
+  js: JetStream,
+  { stream, from, to }: { readonly stream: string; readonly from: number; readonly to: number },
+  clock: Clock,
+): Promise<readonly ConsumedMessage[]> {
   const read: ConsumedMessage[] = [];
-  const config = { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: sequence };
+  const config = { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: from };
   let consumer: StartedConsumer | undefined;
   try {
     await new Promise<void>((resolve, reject) => {
       const listener: ConsumerListener = {
         received(message) {
           read.push(message);
-          if (message.pending === 0) resolve();
+          if (message.sequence >= to || message.pending === 0) resolve();
         },
+        idle: resolve,
         ended: reject,
       };
       consume(js, { stream, config, mostSilentMs: js.timeoutMs, clock }, listener).then((started) => {

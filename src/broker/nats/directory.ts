@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Clock } from "../../clock.ts";
 import type { Bucket } from "./bucket.ts";
-import { WrongRevision, type JetStream } from "./jetstream.ts";
+import { WrongRevision, type JetStream, type StoredMessage } from "./jetstream.ts";
 
 /** How much of a stream is kept. */
 export interface StreamSettings {
@@ -57,23 +57,21 @@ export class Directory {
     await this.#bucket.prepare(js);
     for (;;) {
       const there = await this.#bucket.get(js, storeKey);
-      if (there !== undefined) {
-        const { id, began } = JSON.parse(there.text) as { readonly id: string; readonly began: number };
+      const { id, began } = fieldsOf(there);
+      if (typeof id === "string" && typeof began === "number") {
         this.#storeId = id;
         this.#beganMs = began;
         return;
       }
-      await this.#found(js, 0);
+      await this.#found(js, there?.revision ?? 0);
     }
   }
 
   /** All epochs end: something that was acknowledged is not there any more. */
   async beginAnew(js: JetStream): Promise<void> {
-    const before = this.#storeId;
     const there = await this.#bucket.get(js, storeKey);
-    const isOurs = there !== undefined && (JSON.parse(there.text) as { readonly id: string }).id === before;
     // Another node may have noticed the same.
-    if (isOurs) await this.#found(js, there.revision);
+    if (there !== undefined && fieldsOf(there)["id"] === this.#storeId) await this.#found(js, there.revision);
     await this.open(js);
   }
 
@@ -85,19 +83,28 @@ export class Directory {
     }
   }
 
-  /** undefined: nothing was ever kept of the stream, or nothing for so long that it is forgotten. */
+  /** undefined: nothing was ever kept of the stream, or nothing for so long that it is forgotten. What is of an earlier store has no epoch. */
   async find(js: JetStream, word: string): Promise<DirectoryEntry | undefined> {
-    const entry = await this.#read(js, word);
-    return entry?.isOfStore === true ? entry : undefined;
+    const stored = await this.#bucket.get(js, keyOf(word));
+    if (stored === undefined) return undefined;
+    const { s, e, m, l, t, b } = fieldsOf(stored);
+    const isOfStore = s === this.#storeId;
+    return {
+      epoch: isOfStore && typeof e === "string" ? e : undefined,
+      isMade: isOfStore && m === 1,
+      limit: Number(l),
+      ttlMs: Number(t),
+      lostMs: isOfStore ? Number(b ?? 0) : 0,
+      revision: stored.revision,
+    };
   }
 
   /** The same, and begins an epoch where there is none. `isNew`: it is for the caller to make the JetStream stream. */
   async claim(js: JetStream, word: string, settings: StreamSettings): Promise<{ readonly entry: BegunEntry; readonly isNew: boolean }> {
     for (;;) {
-      const there = await this.#read(js, word);
-      if (there?.isOfStore === true && hasEpoch(there)) return { entry: there, isNew: false };
-      const lostMs = there?.isOfStore === true ? there.lostMs : 0;
-      const entry = { ...settings, epoch: newId(), isMade: false, lostMs };
+      const there = await this.find(js, word);
+      if (there !== undefined && hasEpoch(there)) return { entry: there, isNew: false };
+      const entry = { ...settings, epoch: newId(), isMade: false, lostMs: there?.lostMs ?? 0 };
       const revision = await this.#write(js, word, entry, there?.revision ?? 0);
       if (revision !== undefined) return { entry: { ...entry, revision }, isNew: true };
     }
@@ -123,13 +130,6 @@ export class Directory {
   /** Forgets the stream. False: the entry has changed meanwhile. */
   forget(js: JetStream, word: string, entry: DirectoryEntry): Promise<boolean> {
     return this.#bucket.removeIf(js, keyOf(word), entry.revision);
-  }
-
-  async #read(js: JetStream, word: string): Promise<(DirectoryEntry & { readonly isOfStore: boolean }) | undefined> {
-    const stored = await this.#bucket.get(js, keyOf(word));
-    if (stored === undefined) return undefined;
-    const { s, e, m = 0, l, t, b = 0 } = JSON.parse(stored.text) as StoredEntry;
-    return { epoch: e, isMade: m === 1, limit: l, ttlMs: t, lostMs: b, revision: stored.revision, isOfStore: s === this.#storeId };
   }
 
   /** Resolves to the new revision; undefined: somebody else was faster. */
@@ -169,6 +169,16 @@ function hasEpoch<Entry extends DirectoryEntry>(entry: Entry): entry is Entry & 
 
 function keyOf(word: string): string {
   return `stream.${word}`;
+}
+
+/** None when it is no JSON object. */
+function fieldsOf(stored: StoredMessage | undefined): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(stored?.text ?? "null");
+    return typeof value === "object" && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
+  } catch {
+    return {};
+  }
 }
 
 /** Letters and digits only: it is a word of names and subjects. */

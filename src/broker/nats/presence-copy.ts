@@ -80,12 +80,16 @@ export class PresenceCopy {
   async adopt(js: JetStream): Promise<void> {
     const { bucket, clock, interrupted } = this.#options;
     this.drop(new Error("the connection was lost"));
+    const last = await this.#lastSequence(js);
     await new Promise<void>((resolve, reject) => {
       let isLoaded = false;
       const listener = {
         received: (message: ConsumedMessage): void => {
           this.#received(message);
-          if (!isLoaded && message.pending === 0) loaded();
+          if (!isLoaded && (message.sequence >= last || message.pending === 0)) loaded();
+        },
+        idle: () => {
+          if (!isLoaded) loaded();
         },
         ended: (why: Error): void => {
           reject(why);
@@ -136,10 +140,15 @@ export class PresenceCopy {
     if (revision > this.#sequence) this.#deleted.set(key, revision);
   }
 
+  async #lastSequence(js: JetStream): Promise<number> {
+    const info = await js.look(this.#options.bucket.stream);
+    if (info === undefined) throw new Error("the bucket is gone");
+    return info.state.last_seq;
+  }
+
   async #catchUp(js: JetStream): Promise<void> {
-    const { bucket, clock } = this.#options;
-    const last = (await js.look(bucket.stream))?.state.last_seq;
-    if (last === undefined) throw new Error("the bucket is gone");
+    const { clock } = this.#options;
+    const last = await this.#lastSequence(js);
     if (this.#sequence >= last) return;
     await new Promise<void>((resolve, reject) => {
       const timer = clock.after(js.timeoutMs, () => reject(new Error("it did not bring the news in time")));

@@ -107,7 +107,7 @@ export class HistoryReads {
       const needed = asks.map(({ question }) => question.needs(reading)).filter((from) => from !== undefined);
       if (history === undefined || needed.length === 0) return reading;
       const from = Math.min(...needed);
-      const messages = await readFrom(js, history.name, from, this.#options.clock);
+      const messages = await readFrom(js, { stream: history.name, from, to: history.lastSequence }, this.#options.clock);
       if (reading.take(messages.map(keptOf), from)) return reading;
     }
     throw new Error("the stream changes too fast to be read");

@@ -36,10 +36,10 @@ export interface FoundStream {
   readonly history: FoundHistory | undefined;
 }
 
-/** Another node is making the stream; if it is not there by then, we do. */
-const mostMakingMs = 2_000;
+/** Another node is making the stream; if it is not there after this part of the time that there is, we do. */
+const mostMaking = 0.4;
 /** A stream that was closed to be removed, and is still there by then, is opened again. */
-const mostClosedMs = 3_000;
+const mostClosed = 0.6;
 /** For so long after it was used a stream is not removed by anybody: when it is gone all the same, it is lost. */
 const rememberedMs = 1_800_000;
 const pauseMs = 50;
@@ -75,22 +75,21 @@ export class HistoryStreams {
     }
   }
 
-  /** A publication of this position was stored. */
+  /** A publication of this position was stored. One of another epoch than we knew does not say which of them is over: the directory does. */
   heard(stream: string, epoch: string, sequence: number): void {
     const word = this.#options.names.word(stream);
     const known = this.#known.get(word);
     const touchedMs = this.#options.clock.monotonicMs();
-    if (known?.epoch !== epoch) this.#known.set(word, { epoch, lostMs: known?.lostMs ?? 0, sequence, touchedMs, isUsable: true });
-    else {
+    if (known?.epoch === epoch) {
       known.sequence = Math.max(known.sequence, sequence);
       known.touchedMs = touchedMs;
-      known.isUsable = true;
-    }
+    } else this.#known.set(word, { epoch, lostMs: 0, sequence, touchedMs, isUsable: false });
   }
 
   /** What there is of a stream now. */
   async find(js: JetStream, stream: string): Promise<FoundStream> {
-    const { names, directory, lostSomething } = this.#options;
+    const { names, directory } = this.#options;
+    const { storeId } = directory;
     const word = names.word(stream);
     const known = this.#known.get(word);
     if (known?.isUsable === true) {
@@ -101,7 +100,7 @@ export class HistoryStreams {
     for (;;) {
       const entry = await directory.find(js, word);
       if (entry === undefined) {
-        if (this.#isRecent(this.#known.get(word))) await lostSomething(js);
+        if (this.#isRecent(this.#known.get(word))) await this.#lose(js, storeId);
         return { lostMs: 0, history: undefined };
       }
       const { epoch, lostMs } = entry;
@@ -136,14 +135,20 @@ export class HistoryStreams {
   }
 
   async #verify(js: JetStream, word: string, known: Known): Promise<void> {
-    const { directory, lostSomething } = this.#options;
+    const { directory } = this.#options;
+    const { storeId } = directory;
     const entry = await directory.find(js, word);
     if (entry?.epoch !== known.epoch) {
       // With an entry somebody else has seen to it.
-      if (entry === undefined && this.#isRecent(known)) await lostSomething(js);
+      if (entry === undefined && this.#isRecent(known)) await this.#lose(js, storeId);
       return;
     }
     if ((await this.#look(js, word, known)) === undefined) await directory.lost(js, word, entry);
+  }
+
+  /** `storeId`: which store it was when that was noticed. Of many who notice, one is enough. */
+  async #lose(js: JetStream, storeId: string): Promise<void> {
+    if (this.#options.directory.storeId === storeId) await this.#options.lostSomething(js);
   }
 
   /** Publications went through it so lately that nobody has forgotten it. */
@@ -153,7 +158,8 @@ export class HistoryStreams {
 
   /** undefined: the JetStream stream is not there. */
   async #look(js: JetStream, word: string, known: Known): Promise<FoundStream | undefined> {
-    const { names, clock, logger, lostSomething } = this.#options;
+    const { names, directory, clock, logger } = this.#options;
+    const { storeId } = directory;
     // What is heard from now on may not be in the answer yet.
     const least = known.sequence;
     const info = await js.look(names.history(word, known.epoch));
@@ -161,7 +167,7 @@ export class HistoryStreams {
     const history = stateOf(info, known.epoch);
     if (history.lastSequence < least) {
       logger.warn("NATS has lost publications that it had acknowledged: history begins anew", { stream: history.name });
-      await lostSomething(js);
+      await this.#lose(js, storeId);
       return { lostMs: 0, history: undefined };
     }
     known.sequence = Math.max(known.sequence, history.lastSequence);
@@ -185,7 +191,7 @@ export class HistoryStreams {
       if (nowMs >= untilMs) throw new Error(`the stream was not ready within ${js.timeoutMs} ms`);
       const { entry, isNew } = await directory.claim(js, word, settings);
       if (!entry.isMade) {
-        if (!isNew && nowMs - beganMs < mostMakingMs) await this.#pause(pauseMs);
+        if (!isNew && nowMs - beganMs < mostMaking * js.timeoutMs) await this.#pause(pauseMs);
         else if (await this.#make(js, word, entry)) return this.#learn(word, entry).epoch;
         continue;
       }
@@ -194,7 +200,7 @@ export class HistoryStreams {
       else if (!history.isClosed) {
         await this.#adjust(js, history, settings);
         return entry.epoch;
-      } else if (nowMs - beganMs < mostClosedMs) await this.#pause(5 * pauseMs);
+      } else if (nowMs - beganMs < mostClosed * js.timeoutMs) await this.#pause(5 * pauseMs);
       else await this.#reopen(js, word, entry);
     }
   }
@@ -226,6 +232,7 @@ export class HistoryStreams {
   #learn(word: string, { epoch, lostMs }: Pick<BegunEntry, "epoch" | "lostMs">): Known {
     const before = this.#known.get(word);
     const known = before?.epoch === epoch ? before : { epoch, lostMs, sequence: 0, touchedMs: -Infinity, isUsable: true };
+    known.lostMs = lostMs;
     known.isUsable = true;
     this.#known.set(word, known);
     return known;

@@ -35,6 +35,19 @@ export const natsOptions: OptionGroup = {
       advice: "For several applications at one NATS. All nodes need the same. The application's `nats_channel` is named in full.",
     },
     {
+      name: "nats_replicas",
+      toml: "nats.replicas",
+      isOwn: true,
+      type: "integer",
+      default: 1,
+      min: 1,
+      max: 5,
+      class: "works",
+      text: "On how many servers of a NATS cluster `broker=nats` keeps everything.",
+      advice:
+        "With 1, as in AnyCable, what is on a server that is down can't be used until it is back. 3 survive the loss of one, and publications take longer. All nodes need the same.",
+    },
+    {
       name: "nats.max_reconnect_attempts",
       toml: "nats.max_reconnect_attempts",
       only: "file",
