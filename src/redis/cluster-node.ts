@@ -58,7 +58,7 @@ export class ClusterNode {
   }
 
   get state(): RedisConnectionState {
-    return this.#connection.state;
+    return this.#lane.seen(this.#connection.state, this.client);
   }
 
   start(): void {

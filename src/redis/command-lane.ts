@@ -1,5 +1,6 @@
 import type { Clock, Timer } from "../clock.ts";
 import { isRefusal, type RedisClient } from "./client.ts";
+import type { RedisConnectionState } from "./connection.ts";
 
 /** There is no Redis to ask, or it does not answer. What was sent may have taken effect, unless `isUnsent`. */
 export class RedisAway extends Error {
@@ -36,7 +37,8 @@ export class CommandLane {
   #sent: Sent[] = [];
   #first = 0;
   #timer: Timer | undefined;
-  #isOverdue = false;
+  /** Clock.monotonicMs since when an answer is. */
+  #overdueSinceMs: number | undefined;
 
   constructor({ clock, timeoutMs }: { readonly clock: Clock; readonly timeoutMs: number }) {
     this.#clock = clock;
@@ -46,17 +48,17 @@ export class CommandLane {
   /** @throws {RedisAway} Rejects with the server's own error when it answered with one. */
   send(client: RedisClient, command: readonly string[]): Promise<unknown> {
     if (client !== this.#client) this.#begin(client);
-    if (this.#isOverdue) return Promise.reject(new RedisAway("it does not answer", { isUnsent: true }));
+    if (this.#overdueSinceMs !== undefined) return Promise.reject(new RedisAway("it does not answer", { isUnsent: true }));
     return new Promise((resolve, reject) => {
       const sent: Sent = { dueMs: this.#clock.monotonicMs() + this.#timeoutMs, reject, isAnswered: false, isGivenUp: false };
       this.#sent.push(sent);
       client.sendCommand(command).then(
         (reply) => {
-          this.#answered(client, sent);
+          this.#ended(client, sent, true);
           resolve(reply);
         },
         (error: unknown) => {
-          this.#answered(client, sent);
+          this.#ended(client, sent, isRefusal(error));
           reject(error as Error);
         },
       );
@@ -64,12 +66,21 @@ export class CommandLane {
     });
   }
 
+  /** The state of the connection in use: while an answer is overdue it is of no use, whatever it looks like, and has been since then. */
+  seen(state: RedisConnectionState, client: RedisClient | undefined): RedisConnectionState {
+    const isAnother = client !== undefined && client !== this.#client;
+    if (this.#overdueSinceMs === undefined || isAnother) return state;
+    const sinceMs = this.#overdueSinceMs;
+    if (!state.isConnected) return { ...state, sinceMs: Math.min(sinceMs, state.sinceMs) };
+    return { isConnected: false, sinceMs, server: undefined, problem: "it does not answer" };
+  }
+
   /** Forgets what is on its way: its connection is given up, which rejects it. */
   clear(): void {
     this.#client = undefined;
     this.#sent = [];
     this.#first = 0;
-    this.#isOverdue = false;
+    this.#overdueSinceMs = undefined;
     this.#timer?.cancel();
     this.#timer = undefined;
   }
@@ -79,11 +90,10 @@ export class CommandLane {
     this.#client = client;
   }
 
-  #answered(client: RedisClient, sent: Sent): void {
+  #ended(client: RedisClient, sent: Sent, isAnswer: boolean): void {
     sent.isAnswered = true;
     if (client !== this.#client) return;
-    // An answer that comes after all ends it.
-    this.#isOverdue = false;
+    if (isAnswer) this.#overdueSinceMs = undefined;
     while (this.#sent[this.#first]?.isAnswered) this.#first++;
     if (this.#first === this.#sent.length) {
       this.#sent = [];
@@ -112,7 +122,7 @@ export class CommandLane {
     for (let at = this.#first; at < this.#sent.length && this.#sent[at]!.dueMs <= nowMs; at++) {
       const sent = this.#sent[at]!;
       if (sent.isAnswered || sent.isGivenUp) continue;
-      this.#isOverdue = true;
+      this.#overdueSinceMs ??= nowMs;
       sent.isGivenUp = true;
       sent.reject(new RedisAway("it did not answer in time", { isUnsent: false }));
     }

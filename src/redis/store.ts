@@ -63,9 +63,9 @@ export class RedisStore {
     return this.#opened.display;
   }
 
-  /** Of a cluster: connected when all nodes that have keys are. */
+  /** Connected as long as it answers. Of a cluster: when all nodes that have keys do. */
   get state(): RedisConnectionState {
-    return (this.#isCluster ? this.#nodes.state : undefined) ?? this.#opened.state;
+    return (this.#isCluster ? this.#nodes.state : undefined) ?? this.#lane.seen(this.#opened.state, this.#opened.client);
   }
 
   start(): void {

@@ -38,9 +38,15 @@ describe("Redis stands still for 20 seconds", () => {
     await stage.isWhole();
     expect(stage.timesTold).toBe(0);
     expect(stage.clients.flatMap(({ endings }) => endings)).toEqual([]);
-    for (const watch of stage.watches) {
-      expect(watch.statuses).toEqual(["ready", "degraded", "ready"]);
-      expect(watch.problemsOf("broker redis")).toMatch("does not answer");
+    for (const { readings, statuses } of stage.watches) {
+      expect(statuses.slice(0, 3)).toEqual(["ready", "degraded", "unready"]);
+      expect(statuses.at(-1)).toBe("ready");
+      expect(readings.find(({ status }) => status === "unready")).toMatchObject({
+        http: 503,
+        away: { "broker redis": expect.stringContaining("does not answer") },
+      });
+      // The first to notice is who wants an answer, long before the connection is given up.
+      expect(Object.keys(readings[1]!.away)).toEqual(["broker redis"]);
     }
   });
 });

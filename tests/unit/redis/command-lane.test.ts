@@ -81,6 +81,23 @@ describe("commands over one connection", () => {
     expect(await stateOf(next)).toBe("3");
   });
 
+  it("tell that a connection is of no use while an answer is overdue", async () => {
+    const connected = { isConnected: true, sinceMs: 0, server: "redis:6379", problem: undefined };
+    clock.advance(100);
+    void stateOf(send("A"));
+    expect(lane.seen(connected, redis.client)).toBe(connected);
+    clock.advance(1_000);
+    await settle();
+    expect(lane.seen(connected, redis.client)).toMatchObject({ isConnected: false, sinceMs: 1_100, problem: "it does not answer" });
+    // Broken at last: it has been away since it stopped answering.
+    const broken = { isConnected: false, sinceMs: 9_000, server: undefined, problem: "closed" };
+    expect(lane.seen(broken, undefined)).toEqual({ ...broken, sinceMs: 1_100 });
+    expect(lane.seen(connected, fakeClient().client)).toBe(connected);
+    redis.sent[0]!.answer.resolve("late");
+    await settle();
+    expect(lane.seen(connected, redis.client)).toBe(connected);
+  });
+
   it("are not overdue when it was this process that did not run", async () => {
     const answer = send("A");
     clock.jump(60_000);
