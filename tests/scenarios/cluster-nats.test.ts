@@ -36,7 +36,7 @@ async function dies({
   }
 }
 
-describe("NATS is killed and started again under load", () => {
+describe("NATS is killed and started again under load", { timeout: 60_000 }, () => {
   it("with a history in Redis: nobody misses anything, and nobody is disconnected", async () => {
     const redis = await startRedis();
     cleanups.push(() => redis.kill());
