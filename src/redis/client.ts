@@ -1,4 +1,4 @@
-import { createClient, ErrorReply, RESP_TYPES, type RedisClientType } from "@redis/client";
+import { ErrorReply, RedisClient as NodeRedis, RESP_TYPES, type RedisClientType } from "@redis/client";
 import { placeOf, type RedisEndpoint } from "./address.ts";
 import { tlsConnectOptions, type RedisTlsOptions } from "./tls.ts";
 
@@ -18,6 +18,12 @@ export interface RedisClientOptions {
   readonly silenceMs?: number;
 }
 
+/** RESP2 is what every version, fork and proxy speaks. */
+const RESP = 2;
+
+/** node-redis's own `createClient` makes a class of some hundred methods for each client whose options are not those of the last one. */
+const createClient = NodeRedis.factory({ RESP });
+
 /** A client that is still to be connected. Its `error` event needs a listener. @throws {CableError} when a file for TLS is not as it should be. */
 export function newRedisClient(options: RedisClientOptions): RedisClient {
   const { endpoint, tls, names, database = 0, connectTimeoutMs = 5_000, silenceMs } = options;
@@ -27,20 +33,21 @@ export function newRedisClient(options: RedisClientOptions): RedisClient {
     connectTimeout: connectTimeoutMs,
     ...(silenceMs !== undefined && { socketTimeout: silenceMs }),
   } as const;
-  return createClient({
-    // RESP2 is what every version, fork and proxy speaks.
-    RESP: 2,
+  const clientOptions = {
+    // The class knows it for the answers, not for the connection.
+    RESP,
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
     ...(database > 0 && { database }),
-    maintNotifications: "disabled",
+    maintNotifications: "disabled" as const,
     socket:
       "path" in at
-        ? { ...socket, path: at.path, tls: false }
+        ? { ...socket, path: at.path, tls: false as const }
         : isTls
-          ? { ...socket, ...at, ...tlsConnectOptions(tls, at.host, names), tls: true }
+          ? { ...socket, ...at, ...tlsConnectOptions(tls, at.host, names), tls: true as const }
           : { ...socket, ...at },
-  });
+  };
+  return createClient(clientOptions);
 }
 
 /** What a server says about itself. */
