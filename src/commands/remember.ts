@@ -25,13 +25,16 @@ function snapshotOf(session: Session): StoredSession {
     isProven: session.isProven,
     wantsDisconnect: session.wantsDisconnect,
     cstate: Object.fromEntries(session.cstate),
-    subscriptions: Array.from(session.subscriptions.values(), ({ identifier, isLocal, streams, istate, presence }) => ({
-      identifier,
-      isLocal,
-      streams: [...streams],
-      istate: Object.fromEntries(istate),
-      ...(presence && { presence: { id: presence.id, info: presence.info } }),
-    })),
+    subscriptions: [...session.subscriptions.values()]
+      // Who comes back has given these up: it may want to subscribe anew.
+      .filter(({ isEnding }) => !isEnding)
+      .map(({ identifier, isLocal, streams, istate, presence }) => ({
+        identifier,
+        isLocal,
+        streams: [...streams],
+        istate: Object.fromEntries(istate),
+        ...(presence && { presence: { id: presence.id, info: presence.info } }),
+      })),
   };
 }
 

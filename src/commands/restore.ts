@@ -49,7 +49,11 @@ export async function restore(context: CommandContext, session: Session, earlier
   session.send({ type: "welcome_back", sid: session.sid, restoredIds: stored.subscriptions.map(({ identifier }) => identifier) });
   context.hub.add(session);
   const opening = stored.subscriptions.map((one) => resume(context, session, one)).filter((wait) => wait !== undefined);
-  if (opening.length > 0) await Promise.all(opening);
+  if (opening.length > 0) {
+    // Who reads the welcome may rely on hearing what is published from then on.
+    session.wait();
+    await Promise.all(opening);
+  }
   if (!session.isOpening) {
     // Its connection broke meanwhile, and nobody will come back to it under its old name: it ends like any other.
     context.ended(session);

@@ -20,6 +20,7 @@ async function unsubscribeRemotely(context: CommandContext, session: Session, su
   // Silence at once; but until the application has answered it stays on the list, so that a client that goes away meanwhile
   // still has it named in the Disconnect call.
   context.hub.stopAll(session, subscription);
+  subscription.isEnding = true;
   const leaving = leaveQuietly(context, session, subscription);
   try {
     const answer = await ask(context, session, "unsubscribe", subscription);

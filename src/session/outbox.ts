@@ -24,6 +24,7 @@ export class Outbox {
   #run: Run | undefined;
   #isMarked = false;
   #isStalled = false;
+  #isShut = false;
   /** The turn in which the unfinished write began. */
   #stalledTurn = 0;
   /** Bytes that came in that turn. */
@@ -57,6 +58,7 @@ export class Outbox {
       if (this.#flusher.turn === this.#stalledTurn) this.#excusedBytes = run.bytes;
       return;
     }
+    if (this.#isShut) return;
     if (run.bytes >= FLUSH_AT_BYTES) {
       this.flush();
     } else if (!this.#isMarked) {
@@ -69,7 +71,7 @@ export class Outbox {
   flush(): void {
     this.#isMarked = false;
     const run = this.#run;
-    if (run === undefined || this.#isStalled) return;
+    if (run === undefined || this.#isStalled || this.#isShut) return;
     this.#run = undefined;
     this.#metrics.counters.server_msg_total += run.messages;
     this.#metrics.counters.data_sent_total += run.payloadBytes;
@@ -77,6 +79,18 @@ export class Outbox {
     this.#isStalled = true;
     this.#stalledTurn = this.#flusher.turn;
     this.#owner.stalled();
+  }
+
+  /** Collects what comes, without writing it, until `reopen`. */
+  shut(): void {
+    this.#isShut = true;
+  }
+
+  /** Writes what waits, and what comes. */
+  reopen(): void {
+    if (!this.#isShut) return;
+    this.#isShut = false;
+    this.flush();
   }
 
   /** The network has taken the last write. */

@@ -93,7 +93,7 @@ export class Session implements ConnectionListener, WheelEntry, InboxOwner, Outb
   #faults = 0;
   #writeDeadlineMs = Infinity;
   #abort: Cancellation | undefined;
-  #isProbed = false;
+  #probeAnsweredAtMs = -Infinity;
   #whenDrained: (() => void)[] | undefined;
   readonly #connection: Connection;
   readonly #context: SessionContext;
@@ -142,10 +142,16 @@ export class Session implements ConnectionListener, WheelEntry, InboxOwner, Outb
     this.#cstate = merge(this.#cstate, changes);
   }
 
+  /** What is sent to it leaves when it is opened, or closed. */
+  wait(): void {
+    if (this.#state === "opening") this.#outbox.shut();
+  }
+
   /** The client is who it says: from here on it is pinged and its commands are carried out, those that came early first. */
   open(wantsDisconnect: boolean): void {
     if (this.#state !== "opening") return;
     this.#state = "open";
+    this.#outbox.reopen();
     this.wantsDisconnect = wantsDisconnect;
     this.#heartbeat.start(this.#context.clock.monotonicMs(), this.#context.random());
     this.#scheduleNext();
@@ -184,13 +190,13 @@ export class Session implements ConnectionListener, WheelEntry, InboxOwner, Outb
 
   /** Asks the connection for a sign of life, apart from the heartbeat. */
   probe(): void {
-    this.#isProbed = true;
+    this.#probeAnsweredAtMs = Infinity;
     this.#connection.ping();
   }
 
-  /** Whether the sign that `probe` asked for is still to come. */
-  get isProbed(): boolean {
-    return this.#isProbed;
+  /** When the sign that `probe` asked for came, by the monotonic clock; Infinity: it is still to come. */
+  get probeAnsweredAtMs(): number {
+    return this.#probeAnsweredAtMs;
   }
 
   /** Runs a call that is of no use once the session ends: its signal fires then. */
@@ -257,7 +263,7 @@ export class Session implements ConnectionListener, WheelEntry, InboxOwner, Outb
   }
 
   alive(): void {
-    this.#isProbed = false;
+    if (this.#probeAnsweredAtMs === Infinity) this.#probeAnsweredAtMs = this.#context.clock.monotonicMs();
     this.#heartbeat.alive();
   }
 
@@ -362,6 +368,7 @@ export class Session implements ConnectionListener, WheelEntry, InboxOwner, Outb
   #leave(next: "closing" | "closed", departure: Departure): void {
     const wasOpen = this.#state === "open";
     this.#state = next;
+    this.#outbox.reopen();
     this.#heartbeat.stop();
     this.#writeDeadlineMs = Infinity;
     this.#context.wheel.cancel(this);
