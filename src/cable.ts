@@ -152,7 +152,10 @@ export function createCable(parts: CableParts): Cable {
   };
   const openSession = tracing.openSession((session, handshake) => connect(context, session, handshake));
   const sink: PubsubSink = {
-    deliver: (publication) => (recovering ?? delivery).deliver(publication),
+    // What comes back tells a publisher whether there is something to wait for: how many heard it is none of its business.
+    deliver: (publication) => {
+      (recovering ?? delivery).deliver(publication);
+    },
     execute: (command) => (command.command === "supersede" ? supersedeHere(command.sid) : delivery.execute(command)),
     missed: () => recovering?.missed(),
   };
@@ -217,7 +220,19 @@ export function createCable(parts: CableParts): Cable {
       return isAdmitted;
     });
 
-  const broadcasts = acceptBroadcasts({ passOn: publish, pubsub, local: delivery, clock, metrics, logger });
+  const broadcasts = acceptBroadcasts({
+    passOn: publish,
+    pubsub,
+    local: {
+      deliver: (publication) => {
+        delivery.deliver(publication);
+      },
+      execute: (command) => delivery.execute(command),
+    },
+    clock,
+    metrics,
+    logger,
+  });
   return {
     accept,
     admits,

@@ -15,7 +15,7 @@ import { streamInterest } from "./interest.ts";
 import { nodeInterest } from "./node-interest.ts";
 import { Replay } from "./replay.ts";
 import { RestoreWindow } from "./restore-window.ts";
-import { Tails } from "./tails.ts";
+import { Tails, type Standing } from "./tails.ts";
 
 export interface RecoveryOptions {
   readonly history: StreamHistory;
@@ -61,7 +61,7 @@ function clusterRecovery({ history, pubsub, deliver, hub, wheel, ...shared }: Re
     ...shared,
     history,
     hub,
-    position: (stream) => tails.position(stream),
+    standing: (stream) => tails.standing(stream),
     isBehind: (stream, head) => tails.isBehind(stream, head),
   });
   return {
@@ -76,11 +76,11 @@ function clusterRecovery({ history, pubsub, deliver, hub, wheel, ...shared }: Re
 function nodeRecovery({ history, pubsub, deliver, hub, wheel, ...shared }: RecoveryOptions): Recovery {
   const { clock, logger } = shared;
   // Scope `node` answers at once: there is nobody to wait for.
-  const position = (stream: string): ReturnType<Tails["position"]> => {
+  const standing = (stream: string): Standing => {
     const head = history.head(stream);
-    return head instanceof Promise ? undefined : head;
+    return head instanceof Promise ? undefined : (head ?? "none");
   };
-  const replay = new Replay({ ...shared, history, hub, position, isBehind: () => false });
+  const replay = new Replay({ ...shared, history, hub, standing, isBehind: () => false });
   const interest = nodeInterest(pubsub, history, clock);
   return {
     ...answersOf(replay, wheel, clock),

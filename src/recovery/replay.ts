@@ -10,6 +10,7 @@ import type { Encoding } from "../session/encoding.ts";
 import { Hold } from "../session/hold.ts";
 import type { Session } from "../session/session.ts";
 import type { Subscription } from "../session/subscriptions.ts";
+import type { Standing } from "./tails.ts";
 import type { Frame } from "../transports/transport.ts";
 
 export interface ReplayOptions {
@@ -17,7 +18,7 @@ export interface ReplayOptions {
   /** Asked for late: the hub is made with what this belongs to. */
   readonly hub: () => Hub;
   /** Where a stream stands on this node; undefined: unknown, or nothing was published. */
-  readonly position: (stream: string) => StreamPosition | undefined;
+  readonly standing: (stream: string) => Standing;
   /** Whether listeners here have still to hear something up to `head`. */
   readonly isBehind: (stream: string, head: StreamPosition) => boolean;
   readonly logger: Logger;
@@ -29,6 +30,7 @@ interface Part {
   readonly stream: string;
   readonly hold: Hold;
   readonly read: () => HistoryAnswer | Promise<HistoryAnswer>;
+  /** What is to be sent next, or was sent last. */
   answer: HistoryAnswer;
 }
 
@@ -53,7 +55,7 @@ export class Replay {
   /** A hold for a stream that the subscription is going to hear; undefined when nothing of it is kept, so that nothing is to come first. */
   newHold(subscription: Subscription, stream: string, isAsked: boolean): Hold | undefined {
     if (!this.#options.history.keeps(stream)) return undefined;
-    const hold = new Hold(this.#options.position(stream), isAsked);
+    const hold = new Hold(this.#options.standing(stream), isAsked);
     (subscription.holds ??= new Map()).set(stream, hold);
     return hold;
   }
@@ -69,34 +71,35 @@ export class Replay {
     const parts = [...subscription.streams].map((stream) => this.#part(session, subscription, stream, request));
     const refusal = await this.#readAll(parts);
     if (!session.isOpen) return;
-    if (refusal !== undefined) {
-      this.#options.metrics.counters.history_rejected_total++;
-      this.#options.logger.debug("History rejected", { sid: session.sid, identifier: subscription.identifier, ...refusal });
-      session.send({ type: "reject_history", identifier: subscription.identifier });
-      const overflowed = parts.filter(({ hold }) => hold.isOverflowed).map(({ stream, hold }) => this.#continuation(stream, hold));
-      if (overflowed.length > 0 && !(await this.#readOn(session, subscription, overflowed))) return;
-      this.#finish(session, subscription, parts, "without backlog");
+    if (refusal === undefined) {
+      await this.#send(session, subscription, parts, () => {
+        session.send({ type: "confirm_history", identifier: subscription.identifier });
+      });
       return;
     }
-    if (!(await this.#send(session, subscription, parts))) return;
-    session.send({ type: "confirm_history", identifier: subscription.identifier });
-    this.#finish(session, subscription, parts, "with backlog");
+    this.#options.metrics.counters.history_rejected_total++;
+    this.#options.logger.debug("History rejected", { sid: session.sid, identifier: subscription.identifier, ...refusal });
+    session.send({ type: "reject_history", identifier: subscription.identifier });
+    await this.#send(
+      session,
+      subscription,
+      parts.map(({ stream, hold }) => unread(stream, hold)),
+    );
   }
 
   /** The client had its chance to ask for this subscription's backlog: what was held back is sent as it came. */
   letGo(session: Session, subscription: Subscription): void {
-    const isHeld = [...(subscription.holds?.values() ?? [])].some(({ isAsked }) => !isAsked);
-    if (isHeld) this.#lettingGo.set(subscription, this.#letGo(session, subscription));
-  }
-
-  async #letGo(session: Session, subscription: Subscription): Promise<void> {
     const unasked = [...(subscription.holds ?? [])].filter(([, hold]) => !hold.isAsked);
-    const parts = unasked.map(([stream, hold]) => this.#continuation(stream, hold));
-    for (const { stream } of parts) (subscription.late ??= new Set()).add(stream);
-    // Only what did not fit into the hold has to be read.
-    const overflowed = parts.filter(({ hold }) => hold.isOverflowed);
-    if (overflowed.length > 0 && !(await this.#readOn(session, subscription, overflowed))) return;
-    this.#finish(session, subscription, parts, "with backlog");
+    if (unasked.length === 0) return;
+    for (const [stream] of unasked) (subscription.late ??= new Set()).add(stream);
+    this.#lettingGo.set(
+      subscription,
+      this.#send(
+        session,
+        subscription,
+        unasked.map(([stream, hold]) => unread(stream, hold)),
+      ),
+    );
   }
 
   #part(session: Session, subscription: Subscription, stream: string, request: HistoryRequest): Part {
@@ -107,17 +110,22 @@ export class Replay {
     const read = (): HistoryAnswer | Promise<HistoryAnswer> => {
       if (position === undefined && request.since === 0) return NOTHING;
       if (!history.keeps(stream)) return { status: "gone", why: "nothing of this stream is kept" };
-      if (position === undefined) return history.since(stream, request.since, session.isReturning);
+      if (position === undefined) return this.#since(stream, hold, request.since, session.isReturning);
       return isLate ? { status: "gone", why: "asked too late: newer messages were sent already" } : history.after(stream, position);
     };
     return { stream, hold, read, answer: NOTHING };
   }
 
-  /** What goes on where a hold began. */
-  #continuation(stream: string, hold: Hold): Part {
-    const { startedAt } = hold;
-    const gone: HistoryAnswer = { status: "gone", why: "where the stream stood is not known" };
-    return { stream, hold, read: () => (startedAt ? this.#options.history.after(stream, startedAt) : gone), answer: NOTHING };
+  /** By the clock of a client that is fast, what is held back may be too old: it is sent all the same, from the hold. */
+  async #since(stream: string, hold: Hold, second: number, isReturning: boolean): Promise<HistoryAnswer> {
+    const { history } = this.#options;
+    const answer = await history.since(stream, second, isReturning);
+    if (answer.status === "gone" || answer.head === undefined) return answer;
+    const { epoch, offset } = answer.head;
+    const next = hold.nextOf(epoch);
+    const first = answer.publications[0]?.position ?? { epoch, offset: offset + 1 };
+    if (next === undefined || first.offset <= next.offset) return answer;
+    return { ...answer, publications: [], head: { epoch, offset: next.offset - 1 } };
   }
 
   #heldFor(session: Session, subscription: Subscription, stream: string): Hold {
@@ -153,57 +161,70 @@ export class Replay {
     return undefined;
   }
 
-  /** Puts all that was read into the outbox, and what was published meanwhile and did not fit into the holds. False: the session is over. */
-  async #send(session: Session, subscription: Subscription, parts: readonly Part[]): Promise<boolean> {
-    for (const part of parts) if (!(await this.#sendPart(session, subscription, part))) return false;
-    const overflowed = parts.filter(({ hold }) => hold.isOverflowed);
-    return overflowed.length === 0 || this.#readOn(session, subscription, overflowed);
+  /**
+   * Puts into the outbox what was read, then what was published meanwhile and did not fit into the holds, then what waits in those. `told`
+   * comes right behind those, before anything newer.
+   */
+  async #send(session: Session, subscription: Subscription, parts: readonly Part[], told?: () => void): Promise<void> {
+    for (const part of parts) if (!(await this.#sendPart(session, subscription, part))) return;
+    for (;;) {
+      const overflowed = parts.filter(({ stream, hold }) => hold.isOverflowed && subscription.holds?.get(stream) === hold);
+      if (overflowed.length === 0) break;
+      if (!(await this.#readOn(session, overflowed))) return;
+      for (const part of overflowed) if (!(await this.#sendPart(session, subscription, part))) return;
+    }
+    // In the same turn as the last look at the holds: they could overflow in between.
+    if (!session.isOpen) return;
+    this.#finish(session, subscription, parts);
+    told?.();
   }
 
-  async #sendPart(session: Session, subscription: Subscription, { answer }: Part): Promise<boolean> {
+  /** False: the session is over. */
+  async #sendPart(session: Session, subscription: Subscription, { stream, hold, answer }: Part): Promise<boolean> {
     if (answer.status === "gone") return false;
     for (const publication of answer.publications) {
+      if (publication.excludeSid === session.sid) continue;
       // As the socket takes it: a backlog is no reason to count the client as slow.
       while (session.isStalled && session.isOpen) await session.drainedOrOver();
       if (!session.isOpen) return false;
+      // The client has unsubscribed meanwhile.
+      if (subscription.holds?.get(stream) !== hold) return true;
       session.push(this.#frame(publication, subscription.identifier, session.encoding));
     }
     return session.isOpen;
   }
 
-  /** Goes on reading behind what was sent, until nothing has overflowed. When that can't be had, the client has to come back. */
-  async #readOn(session: Session, subscription: Subscription, overflowed: readonly Part[]): Promise<boolean> {
-    const parts = overflowed.map((part): Part => {
-      const sent = part.answer.status === "complete" ? part.answer.head : undefined;
-      if (sent !== undefined) return { ...part, read: () => this.#options.history.after(part.stream, sent) };
-      return part.answer === NOTHING ? this.#continuation(part.stream, part.hold) : part;
+  /** Reads what comes behind what was sent. When that can't be had, the client has to come back. */
+  async #readOn(session: Session, parts: readonly Part[]): Promise<boolean> {
+    const { history, logger } = this.#options;
+    const nexts = parts.map((part): Part => {
+      const { stream, hold, answer } = part;
+      const sent = (answer.status === "complete" ? answer.head : undefined) ?? hold.goesOnBehind;
+      // Otherwise nothing was dropped but what is not kept.
+      return sent === undefined ? part : { ...part, read: () => history.after(stream, sent) };
     });
     for (const { hold } of parts) hold.restart();
-    const refusal = await this.#readAll(parts);
+    const refusal = await this.#readAll(nexts);
     if (!session.isOpen) return false;
     if (refusal !== undefined) {
-      this.#options.logger.info("A client's backlog can't be continued: it is disconnected, to come back", {
-        sid: session.sid,
-        ...refusal,
-      });
+      logger.info("A client's backlog can't be continued: it is disconnected, to come back", { sid: session.sid, ...refusal });
       session.close(closings.missedMessages);
       return false;
     }
-    for (const [at, part] of parts.entries()) overflowed[at]!.answer = part.answer;
-    return this.#send(session, subscription, parts);
+    for (const [at, part] of parts.entries()) part.answer = nexts[at]!.answer;
+    return true;
   }
 
-  /** Ends the holds: what waits is sent, without what the backlog has shown. */
-  #finish(session: Session, subscription: Subscription, parts: readonly Part[], how: "with backlog" | "without backlog"): void {
-    if (!session.isOpen) return;
+  /** Ends the holds: what waits is sent, without what was shown. */
+  #finish(session: Session, subscription: Subscription, parts: readonly Part[]): void {
     const { isBehind } = this.#options;
     const hub = this.#options.hub();
     for (const { stream, hold, answer } of parts) {
       if (subscription.holds?.get(stream) !== hold) continue;
       subscription.holds.delete(stream);
-      const shown = how === "with backlog" && answer.status === "complete" ? answer.head : undefined;
       const release = (): void => hub.release(session, subscription, stream);
-      hold.finish(shown, { push: (frame) => session.push(frame), passed: release });
+      hold.finish(answer.status === "complete" ? answer.head : undefined, { push: (frame) => session.push(frame), passed: release });
+      const { shown } = hold;
       if (shown === undefined || !isBehind(stream, shown)) release();
     }
     if (subscription.holds?.size === 0) subscription.holds = undefined;
@@ -220,4 +241,9 @@ export class Replay {
     if (frameFor === undefined) ofIdentifier.set(publication, (frameFor = encodeOnce(wireMessageOf(publication, identifier))));
     return frameFor(encoding);
   }
+}
+
+/** A stream of which nothing was asked for: only what does not fit into its hold has to be read. */
+function unread(stream: string, hold: Hold): Part {
+  return { stream, hold, read: () => NOTHING, answer: NOTHING };
 }

@@ -30,7 +30,7 @@ const MOST_READINGS = 3;
 /** Where one stream stands on this node. */
 interface Tail {
   /** The newest publication that went to listeners here; `none` = the stream had none when the first listener came; undefined = unknown. */
-  position: StreamPosition | "none" | undefined;
+  position: Standing;
   /** Publications that came while a gap is being closed; undefined = there is no gap. */
   waiting: Publication[] | undefined;
   waitingLength: number;
@@ -38,7 +38,12 @@ interface Tail {
   isDoubtful: boolean;
   /** When the first listener came, Unix time. */
   readonly openedAtSecond: number;
+  /** Nothing has come yet. What was published while it was asked for is missing then, without that anything is wrong. */
+  isNew: boolean;
 }
+
+/** Where a stream stands on this node; undefined: that is not known. */
+export type Standing = StreamPosition | "none" | undefined;
 
 /**
  * Watches that this node misses nothing. Every publication that is kept has a position, one after the other: a hole in them, or an
@@ -60,28 +65,34 @@ export class Tails {
   }
 
   /** Where the stream stands here. */
-  position(stream: string): StreamPosition | undefined {
-    const position = this.#tails.get(stream)?.position;
-    return position === "none" ? undefined : position;
+  standing(stream: string): Standing {
+    return this.#tails.get(stream)?.position;
   }
 
   /** Listeners here have not yet heard of everything up to `head`. */
   isBehind(stream: string, head: StreamPosition): boolean {
-    const position = this.position(stream);
-    return position === undefined || position.epoch !== head.epoch || position.offset < head.offset;
+    const position = this.standing(stream);
+    return position === undefined || position === "none" || position.epoch !== head.epoch || position.offset < head.offset;
   }
 
-  /** The stream has listeners here, and is being asked for. */
-  open(stream: string): void {
-    const position = this.#options.history.keeps(stream) ? undefined : "none";
+  /**
+   * The stream has listeners here, and is to be asked for when this resolves: to whether it still has them. Where it stands has to be known
+   * before; read afterwards, its head could be ahead of what is still on its way here, which would then be taken for known.
+   */
+  open(stream: string): Promise<boolean> | undefined {
+    const isKept = this.#options.history.keeps(stream);
     const openedAtSecond = Math.floor(this.#options.clock.nowMs() / 1_000);
-    this.#tails.set(stream, { position, waiting: undefined, waitingLength: 0, isDoubtful: false, openedAtSecond });
+    const position = isKept ? undefined : "none";
+    const tail: Tail = { position, waiting: undefined, waitingLength: 0, isDoubtful: false, openedAtSecond, isNew: true };
+    this.#tails.set(stream, tail);
+    if (!isKept) return undefined;
+    return this.#readHead(stream, tail).then(() => this.#tails.get(stream) === tail);
   }
 
-  /** What is published to the stream arrives from now on. */
+  /** What is published to the stream arrives from now on; what was published before that, but after the head was read, does not. */
   opened(stream: string): void {
     const tail = this.#tails.get(stream);
-    if (tail !== undefined && tail.position === undefined) void this.#readHead(stream, tail);
+    if (tail !== undefined && this.#options.history.keeps(stream)) void this.#compare(stream, tail);
   }
 
   close(stream: string): void {
@@ -102,10 +113,13 @@ export class Tails {
     const followed = [...this.#tails];
     if (followed.length > 0) this.#options.logger.info("Looking for publications that were missed", { streams: followed.length });
     for (const [stream, tail] of followed) {
-      if (!this.#options.history.keeps(stream)) continue;
-      if (tail.waiting === undefined) this.#repair(stream, tail);
-      else tail.isDoubtful = true;
+      if (this.#options.history.keeps(stream)) this.#missed(stream, tail);
     }
+  }
+
+  #missed(stream: string, tail: Tail): void {
+    if (tail.waiting === undefined) this.#repair(stream, tail);
+    else tail.isDoubtful = true;
   }
 
   /** Delivers the publication if it is next, or leaves it out if it was delivered before. False: something before it is missing. */
@@ -122,6 +136,7 @@ export class Tails {
         if (position.offset !== at.offset + 1) return false;
       }
       tail.position = position;
+      tail.isNew = false;
     }
     this.#options.deliver(publication);
     return true;
@@ -138,9 +153,19 @@ export class Tails {
       const head = await this.#options.history.head(stream);
       tail.position ??= head ?? "none";
     } catch (error) {
-      // Without it the first publication tells where the stream stands.
       this.#options.logger.debug("Where a stream stands can't be read", { stream, error: messageOf(error) });
     }
+  }
+
+  async #compare(stream: string, tail: Tail): Promise<void> {
+    let isBehind = true;
+    try {
+      const head = await this.#options.history.head(stream);
+      isBehind = tail.position === undefined || (head !== undefined && this.isBehind(stream, head));
+    } catch (error) {
+      this.#options.logger.debug("Where a stream stands can't be read", { stream, error: messageOf(error) });
+    }
+    if (isBehind && this.#tails.get(stream) === tail) this.#missed(stream, tail);
   }
 
   #repair(stream: string, tail: Tail, found?: Publication): void {
@@ -200,7 +225,9 @@ export class Tails {
     const { metrics, logger, clock } = this.#options;
     if (publications.length > 0) {
       metrics.counters.missed_publications_total += publications.length;
-      logger.info("Missed publications were read from the history", { stream, publications: publications.length });
+      const fields = { stream, publications: publications.length };
+      if (tail.isNew) logger.debug("A stream's first publications were read from the history", fields);
+      else logger.info("Missed publications were read from the history", fields);
     }
     const receivedAtMs = clock.monotonicMs();
     for (const publication of publications) this.#goesOn(tail, { ...publication, receivedAtMs });

@@ -21,24 +21,48 @@ export interface HoldEnd {
  * is published meanwhile waits here, so that it can't overtake the backlog; afterwards the position decides what the backlog has shown.
  */
 export class Hold {
-  /** Where the stream stood on this node when it began; undefined: unknown, or nothing was published yet. */
-  readonly startedAt: Position | undefined;
+  /** Where the stream stood on this node when it began; `none`: nothing was published yet; undefined: unknown. */
+  readonly #startedAt: Position | "none" | undefined;
   /** The client has asked for the backlog, so it is going to end with that. */
   isAsked: boolean;
   #waiting: { readonly frame: Frame; readonly position: Position | undefined }[] = [];
   #bytes = 0;
-  #isOverflowed = false;
+  /** The first message of each epoch that was dropped, once something was. */
+  #dropped: Position[] | undefined;
   #shown: Position | undefined;
   #end: HoldEnd | undefined;
 
-  constructor(startedAt: Position | undefined, isAsked: boolean) {
-    this.startedAt = startedAt;
+  constructor(startedAt: Position | "none" | undefined, isAsked: boolean) {
+    this.#startedAt = startedAt;
     this.isAsked = isAsked;
   }
 
   /** Something was dropped, and nothing is taken until `restart`. */
   get isOverflowed(): boolean {
-    return this.#isOverflowed;
+    return this.#dropped !== undefined;
+  }
+
+  /** Up to where the client was shown the stream, while the live messages have not gone past it. */
+  get shown(): Position | undefined {
+    return this.#shown;
+  }
+
+  /** Behind where the stream goes on for the client, as far as is known. */
+  get goesOnBehind(): Position | undefined {
+    if (this.#shown !== undefined) return this.#shown;
+    if (this.#startedAt !== undefined && this.#startedAt !== "none") return this.#startedAt;
+    const [first] = this.#dropped ?? [];
+    return first && { epoch: first.epoch, offset: first.offset - 1 };
+  }
+
+  /** The first message of this epoch that waits, was dropped or is to come; undefined: not known. */
+  nextOf(epoch: string): Position | undefined {
+    const at = this.#shown ?? this.#startedAt;
+    if (at !== undefined && at !== "none" && at.epoch === epoch) return { epoch, offset: at.offset + 1 };
+    const isOfEpoch = (position: Position | undefined): boolean => position?.epoch === epoch;
+    const first = this.#dropped?.find(isOfEpoch) ?? this.#waiting.find(({ position }) => isOfEpoch(position))?.position;
+    // The epoch began after the hold.
+    return first ?? (at && { epoch, offset: 1 });
   }
 
   /** Takes the place of an earlier hold: what that had shown stays shown. */
@@ -52,27 +76,39 @@ export class Hold {
       this.#pass(this.#end, frame, position);
       return;
     }
-    if (this.#isOverflowed) return;
-    this.#bytes += frame.bytes.length;
-    if (this.#bytes > MOST_BYTES) {
-      this.restart();
-      this.#isOverflowed = true;
-      return;
-    }
-    this.#waiting.push({ frame, position });
+    if (this.#dropped === undefined) {
+      this.#waiting.push({ frame, position });
+      this.#bytes += frame.bytes.length;
+      if (this.#bytes > MOST_BYTES) this.#overflow();
+    } else this.#drop(this.#dropped, position);
+  }
+
+  #overflow(): void {
+    const dropped: Position[] = [];
+    for (const { position } of this.#waiting) this.#drop(dropped, position);
+    this.restart();
+    this.#dropped = dropped;
+  }
+
+  #drop(dropped: Position[], position: Position | undefined): void {
+    if (position !== undefined && !dropped.some(({ epoch }) => epoch === position.epoch)) dropped.push(position);
   }
 
   /** Forgets what waits and collects anew: the history is going to be read after this. */
   restart(): void {
     this.#waiting = [];
     this.#bytes = 0;
-    this.#isOverflowed = false;
+    this.#dropped = undefined;
   }
 
   /** Why a backlog that reaches up to `head` can't be put in order before what waits and what comes; undefined: it can. */
   conflictWith(head: Position | undefined): string | undefined {
-    const { startedAt } = this;
-    if (startedAt !== undefined && (head === undefined || (head.epoch === startedAt.epoch && head.offset < startedAt.offset))) {
+    const startedAt = this.#startedAt;
+    if (
+      startedAt !== undefined &&
+      startedAt !== "none" &&
+      (head === undefined || (head.epoch === startedAt.epoch && head.offset < startedAt.offset))
+    ) {
       return "the history is behind what was delivered here";
     }
     const epochs = this.#waiting.flatMap(({ position }) => (position === undefined ? [] : [position.epoch]));

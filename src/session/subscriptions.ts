@@ -22,6 +22,8 @@ export class Subscription {
   holds: Map<string, Hold> | undefined;
   /** Streams whose live messages were sent before their backlog was asked for: what is missing before those can't be sent any more. */
   late: Set<string> | undefined;
+  /** The client has given it up, and the application is being told. */
+  isEnding = false;
   /** What the client is present as. */
   presence: Presence | undefined;
   #istate: Map<string, string> | undefined;

@@ -24,9 +24,11 @@ export class StreamLog {
   #first = 0;
   #touchedAtMs: number;
   /** The newest second of which something is not kept any more. */
-  #droppedUpToSecond = -Infinity;
+  #droppedUpToSecond: number;
 
-  constructor(epoch: string, settings: StreamSettings, nowMs: number) {
+  /** @param droppedUpToSecond what was published until then is not known, if anything was */
+  constructor(epoch: string, settings: StreamSettings, nowMs: number, droppedUpToSecond: number) {
+    this.#droppedUpToSecond = droppedUpToSecond;
     this.epoch = epoch;
     this.#settings = settings;
     this.#touchedAtMs = nowMs;
