@@ -59,9 +59,9 @@ async function stage() {
   /** As a publisher on another node does, without that anything arrives here. */
   const store = (json: string): StreamPosition => kept.append(publication(json));
   store("0");
-  tails.open(STREAM);
+  expect(await tails.open(STREAM)).toBe(true);
   tails.opened(STREAM);
-  await vi.waitFor(() => expect(tails.position(STREAM)).toEqual({ epoch: "ours", offset: 1 }));
+  expect(tails.standing(STREAM)).toEqual({ epoch: "ours", offset: 1 });
   return {
     clock,
     log,
