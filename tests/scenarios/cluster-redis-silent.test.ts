@@ -3,6 +3,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ClusterStage, streams } from "../support/cluster-stage.ts";
+import { NumberedPublisher, overHttp } from "../support/numbered-publisher.ts";
 import { startRedis, type RedisServer } from "../support/redis-server.ts";
 import { tcpProxy } from "../support/tcp-proxy.ts";
 
@@ -57,10 +58,15 @@ describe("the connection between one node and Redis looks well, and nothing come
     cleanups.push(() => wire.close());
     stage = await ClusterStage.start([...flagsFor(redis.port), "--history_limit=10000"], 1);
     await stage.add(flagsFor(wire.port));
-    await stage.crowd();
+    await stage.crowd(12, { streams: [...streams, "quiet"] });
     await stage.load({ redisxUrl: `redis://127.0.0.1:${redis.port}` });
     // The channel that only the subscribing connection names.
     wire.hold("__anycable_internal__");
+    // Nothing comes after this that could tell what was missed.
+    const quiet = new NumberedPublisher({ name: "quiet", stream: "quiet", send: overHttp(() => stage.nodes) });
+    await quiet.more(3);
+    await quiet.stop();
+    stage.bursts.push(quiet);
     const [other, watch] = stage.watches;
     await watch!.says("degraded");
     await stage.isWhole();
