@@ -163,7 +163,7 @@ describe("JetStream of an embedded server", () => {
         cluster: { name: "cable", listen: listens[index]!, routes },
       });
     const first = await member(0, 500);
-    expect(first.server.state()).toMatchObject({ isConnected: false, problem: "JetStream has no leader" });
+    await eventually(() => first.server.state()).toMatchObject({ isConnected: false, problem: "JetStream has no leader" });
     expect(first.log.messages()).toContain("The embedded NATS server is not ready yet; going on without it");
     const others = await Promise.all([member(1, 30_000), member(2, 30_000)]);
     for (const { server } of others) expect(server.state().isConnected).toBe(true);

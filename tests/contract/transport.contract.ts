@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Payload } from "../../src/protocols/protocol.ts";
 import type { Accept, Connection, Ending, Handshake } from "../../src/transports/transport.ts";
+import { eventually } from "../support/eventually.ts";
 
 /** The client's end of one connection. */
 export interface Peer {
@@ -189,7 +190,7 @@ export function transportContract(name: string, transport: TransportUnderTest): 
       expect(await peer.next()).toBe("still talking");
       expect(server.received.length).toBeLessThan(50);
       server.connection.resume();
-      await vi.waitFor(() => expect(server.received).toHaveLength(201));
+      await eventually(() => server.received.length).toBe(201);
     });
 
     it("hears the answer to its ping", async () => {

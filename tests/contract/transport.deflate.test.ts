@@ -83,7 +83,10 @@ describe("a compressed frame", () => {
 
   it.each([255, 256, 65_535, 65_536, 1_000_000])("is made of %i bytes, or not", (size) => {
     const { bytes } = deflateFraming.frame("a".repeat(size));
-    expect(read(bytes)).toMatchObject({ isCompressed: size >= 256, message: Buffer.alloc(size, "a") });
+    const { isCompressed, message } = read(bytes);
+    expect(isCompressed).toBe(size >= 256);
+    // Byte by byte, as vitest compares buffers, a megabyte takes 15 s.
+    expect(message.equals(Buffer.alloc(size, "a"))).toBe(true);
   });
 });
 
