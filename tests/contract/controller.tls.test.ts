@@ -1,4 +1,7 @@
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import type { AddressInfo, Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Controller } from "../../src/rpc/controller.ts";
@@ -84,6 +87,29 @@ describe.each(rpcRoads)("$name over TLS", (road) => {
       );
     await eventually(outcome).toBe("accepted");
     expect(controller.isReachable?.()).toBe(true);
+  });
+
+  it.each([
+    ["localhost", "localhost"],
+    // An address is no server name in TLS (RFC 6066, 3), and Node.js 26 refuses to say one.
+    ["127.0.0.1", false],
+  ])("says the name of the server that it wants, if that has one: %s", async (host, said) => {
+    const names: unknown[] = [];
+    const listener = createTlsServer({ ...server, ALPNProtocols: ["h2", "http/1.1"] }, (socket) => names.push(socket.servername));
+    const sockets = new Set<Socket>();
+    listener.on("connection", (socket) => sockets.add(socket));
+    listener.listen(0, "127.0.0.1");
+    await once(listener, "listening");
+    endings.push(async () => {
+      for (const socket of sockets) socket.destroy();
+      listener.close();
+    });
+    const controller = open((listener.address() as AddressInfo).port, { rootCa: path("ca.pem") }, host);
+    const giveUp = new AbortController();
+    const call = codeOf(controller.connect(connectRequest, giveUp.signal));
+    await eventually(() => names[0]).toBe(said);
+    giveUp.abort();
+    await call;
   });
 
   it("names the option when the root certificate can't be used", () => {
