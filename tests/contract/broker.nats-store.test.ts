@@ -194,13 +194,13 @@ it("thousands who come back at once share a few readings", async () => {
   const positions = await Promise.all(Array.from({ length: 20 }, async (_, number) => history.append(publicationOf("a", number))));
   await asked();
   let readings = 0;
-  client!.subscribe("$JS.API.CONSUMER.>", { callback: () => void readings++ });
+  client!.subscribe("$JS.API.STREAM.>", { callback: () => void readings++ });
   await client!.flush();
   const answers = await Promise.all(Array.from({ length: 5_000 }, async (_, number) => history.after("a", positions[number % 20]!)));
   expect(answers.every((answer, number) => answer.status === "complete" && answer.publications.length === 19 - (number % 20))).toBe(true);
   await client!.flush();
   expect(readings).toBeGreaterThan(0);
-  expect(readings).toBeLessThan(100);
+  expect(readings).toBeLessThan(500);
 });
 
 /** The machine's clock as it will be, where long waits are short. */

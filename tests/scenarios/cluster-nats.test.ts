@@ -21,11 +21,14 @@ afterEach(async () => {
   await nats.kill();
 });
 
-async function dies(meanwhile: () => Promise<void> = async () => {}): Promise<void> {
+async function dies({
+  empty = false,
+  meanwhile = async () => {},
+}: { empty?: boolean; meanwhile?: () => Promise<void> } = {}): Promise<void> {
   await nats.kill();
   for (const watch of stage.watches) await watch.says("degraded");
   await meanwhile();
-  await nats.restart();
+  await nats.restart({ empty });
   await stage.isWhole();
   for (const watch of stage.watches) {
     expect(watch.statuses).toEqual(["ready", "degraded", "ready"]);
@@ -33,7 +36,7 @@ async function dies(meanwhile: () => Promise<void> = async () => {}): Promise<vo
   }
 }
 
-describe("NATS is killed and started again under load", () => {
+describe("NATS is killed and started again under load", { timeout: 60_000 }, () => {
   it("with a history in Redis: nobody misses anything, and nobody is disconnected", async () => {
     const redis = await startRedis();
     cleanups.push(() => redis.kill());
@@ -42,7 +45,7 @@ describe("NATS is killed and started again under load", () => {
     await stage.crowd();
     await stage.load({ redisxUrl: url, redisxPromise: "at least once" });
     const redisx = stage.publishers.at(-1)!;
-    await dies(() => redisx.more(100));
+    await dies({ meanwhile: () => redisx.more(100) });
     // What was on its way when NATS died is stored again. What is tried again and again meanwhile is not.
     const copies = (number: number): number => stage.clients[0]!.timesHeard(redisx, number);
     expect(Math.max(...redisx.sent.map((_, number) => copies(number)))).toBeLessThanOrEqual(2);
@@ -55,8 +58,26 @@ describe("NATS is killed and started again under load", () => {
     stage = await ClusterStage.start(["--broker=memory", "--pubsub=nats", "--broadcast_adapter=http", `--nats_servers=${nats.url}`]);
     await stage.crowd();
     await stage.load();
+    // A node that did not listen before they came could not say what was published in that second.
+    const before = stage.clients.map(({ timesTold }) => timesTold);
     await dies();
-    expect(Math.min(...stage.clients.map(({ timesTold }) => timesTold))).toBeGreaterThanOrEqual(streams.length);
+    const since = stage.clients.map(({ timesTold }, at) => timesTold - before[at]!);
+    expect(Math.min(...since)).toBeGreaterThanOrEqual(streams.length);
+  });
+
+  it.each([
+    ["with its store: nobody misses anything", false],
+    ["without its store: clients know that they may have missed something, and go on", true],
+  ])("with a history in JetStream, %s", async (_what, empty) => {
+    await nats.kill();
+    nats = await startNats({ jetstream: true });
+    stage = await ClusterStage.start(["--broker=nats", "--broadcast_adapter=http", `--nats_servers=${nats.url}`]);
+    await stage.crowd();
+    await stage.load();
+    await dies({ empty });
+    const told = stage.clients.map(({ timesTold }) => timesTold);
+    if (empty) expect(Math.min(...told)).toBeGreaterThanOrEqual(streams.length);
+    else expect(Math.max(...told)).toBe(0);
   });
 
   it("as the way in for publications: only what was published meanwhile is lost, and nobody is disconnected", async () => {
