@@ -8,6 +8,9 @@ export interface BucketOptions {
   readonly replicas: number;
 }
 
+/** Of two who write at the same time, the second comes to the server before the first one's message is stored everywhere. */
+const inFlightMs = 2_000;
+
 /** Keys and values: a bucket as NATS's own tools know it. A key is words with dots between. */
 export class Bucket {
   readonly stream: string;
@@ -23,6 +26,7 @@ export class Bucket {
   /** Makes it if there is none, and makes it what it is to be. */
   async prepare(js: JetStream): Promise<void> {
     const { maxAgeMs = 0, replicas } = this.#options;
+    const duplicatesMs = maxAgeMs === 0 ? inFlightMs : Math.min(inFlightMs, maxAgeMs);
     const there = await js.look(this.stream);
     if (there === undefined) {
       await js.create({
@@ -31,13 +35,14 @@ export class Bucket {
         maxMessages: -1,
         maxMessagesPerSubject: 1,
         maxAgeMs,
+        duplicatesMs,
         replicas,
       });
       return;
     }
-    const { max_age: age, num_replicas: copies } = there.config;
-    if (age === nanos(maxAgeMs) && copies === replicas) return;
-    await js.change(this.stream, { max_age: nanos(maxAgeMs), num_replicas: replicas });
+    const { max_age: age, duplicate_window: window, num_replicas: copies } = there.config;
+    if (age === nanos(maxAgeMs) && window === nanos(duplicatesMs) && copies === replicas) return;
+    await js.change(this.stream, { max_age: nanos(maxAgeMs), duplicate_window: nanos(duplicatesMs), num_replicas: replicas });
   }
 
   /** @throws {NoStream} */

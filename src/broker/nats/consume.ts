@@ -1,4 +1,4 @@
-import { AckPolicy, DeliverPolicy, type ConsumerConfig } from "@nats-io/jetstream";
+import { AckPolicy, type ConsumerConfig } from "@nats-io/jetstream";
 import type { Clock, Timer } from "../../clock.ts";
 import { createInbox, type NatsMessage } from "../../nats/open.ts";
 import { nanos, type JetStream } from "./jetstream.ts";
@@ -90,39 +90,6 @@ export async function consume(js: JetStream, options: ConsumerOptions, listener:
     stop();
     throw error;
   }
-}
-
-/**
- * All messages from a sequence on, up to another one at least. Some may be missing at the beginning, since the stream drops old ones at any
- * time; for the same reason the last one may never come, and how many are pending can be wrong (nats-server 2.9).
- */
-export async function readFrom(
-  js: JetStream,
-  { stream, from, to }: { readonly stream: string; readonly from: number; readonly to: number },
-  clock: Clock,
-): Promise<readonly ConsumedMessage[]> {
-  const read: ConsumedMessage[] = [];
-  const config = { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: from };
-  let consumer: StartedConsumer | undefined;
-  try {
-    await new Promise<void>((resolve, reject) => {
-      const listener: ConsumerListener = {
-        received(message) {
-          read.push(message);
-          if (message.sequence >= to || message.pending === 0) resolve();
-        },
-        idle: resolve,
-        ended: reject,
-      };
-      consume(js, { stream, config, mostSilentMs: js.timeoutMs, clock }, listener).then((started) => {
-        consumer = started;
-        if (started.pending === 0) resolve();
-      }, reject);
-    });
-  } finally {
-    consumer?.stop();
-  }
-  return read;
 }
 
 /** What a message's reply subject says. Source: `$JS.ACK.…` in nats-server, with and without domain and account. */

@@ -29,13 +29,15 @@ export interface StreamShape {
   readonly maxMessagesPerSubject: number;
   /** Least is 100. */
   readonly maxAgeMs: number;
+  /** How long ids of messages are remembered. Default 100, the least. */
+  readonly duplicatesMs?: number;
   readonly replicas: number;
   /** Where messages are published again once they are stored. */
   readonly republishTo?: string;
   readonly description?: string;
 }
 
-/** The newest message of a subject. */
+/** A message as it is kept. */
 export interface StoredMessage {
   /** Its sequence in the JetStream stream. */
   readonly revision: number;
@@ -76,7 +78,7 @@ export class JetStream {
 
   change(
     name: string,
-    changes: Partial<Pick<StreamConfig, "max_msgs" | "max_age" | "num_replicas" | "max_msg_size" | "description">>,
+    changes: Partial<Pick<StreamConfig, "max_msgs" | "max_age" | "duplicate_window" | "num_replicas" | "max_msg_size" | "description">>,
   ): Promise<StreamInfo> {
     return named(this.manager.streams.update(name, changes));
   }
@@ -86,15 +88,13 @@ export class JetStream {
   }
 
   /** The newest message of a subject, as the stream's leader knows it. @throws {NoStream} */
-  async newest(name: string, subject: string): Promise<StoredMessage | undefined> {
-    const message = await named(this.manager.streams.getMessage(name, { last_by_subj: subject }));
-    if (message === null) return undefined;
-    return {
-      revision: message.seq,
-      text: message.string(),
-      atMs: message.time.getTime(),
-      isDeleted: message.header.has(operation),
-    };
+  newest(name: string, subject: string): Promise<StoredMessage | undefined> {
+    return this.#get(name, { last_by_subj: subject });
+  }
+
+  /** The message of a sequence; undefined when it is not there, or not any more. @throws {NoStream} */
+  at(name: string, sequence: number): Promise<StoredMessage | undefined> {
+    return this.#get(name, { seq: sequence });
   }
 
   /**
@@ -109,12 +109,10 @@ export class JetStream {
   ): Promise<number> {
     const deletion = headers();
     deletion.set(operation, "DEL");
-    const ack = await named(
-      this.#publisher.publish(subject, text, {
-        ...(expected !== undefined && { expect: { lastSubjectSequence: expected } }),
-        ...(isDeletion && { headers: deletion }),
-      }),
-    );
+    // Where a stream has replicas, nats-server 2.9 lets two through that expect the same and come at the same time: of one id it takes one.
+    const condition = expected !== undefined && { msgID: `${subject}@${expected}`, expect: { lastSubjectSequence: expected } };
+    const ack = await named(this.#publisher.publish(subject, text, { ...condition, ...(isDeletion && { headers: deletion }) }));
+    if (ack.duplicate) throw new WrongRevision("somebody else was faster");
     return ack.seq;
   }
 
@@ -136,6 +134,17 @@ export class JetStream {
     }
   }
 
+  async #get(name: string, query: { readonly seq: number } | { readonly last_by_subj: string }): Promise<StoredMessage | undefined> {
+    const message = await named(this.manager.streams.getMessage(name, query));
+    if (message === null) return undefined;
+    return {
+      revision: message.seq,
+      text: message.string(),
+      atMs: message.time.getTime(),
+      isDeleted: message.header.has(operation),
+    };
+  }
+
   /** Removes a subject's messages up to `sequence`. Resolves to how many there were. */
   async purge(name: string, subject: string, sequence: number): Promise<number> {
     const { purged } = await named(this.manager.streams.purge(name, { filter: subject, seq: sequence + 1 }));
@@ -149,7 +158,7 @@ interface ApiProblem {
 }
 
 function configOf(shape: StreamShape): Partial<StreamConfig> & { name: string } {
-  const { name, subject, maxMessages, maxMessagesPerSubject, maxAgeMs, replicas, republishTo, description } = shape;
+  const { name, subject, maxMessages, maxMessagesPerSubject, maxAgeMs, duplicatesMs = 100, replicas, republishTo, description } = shape;
   return {
     name,
     subjects: [subject],
@@ -159,8 +168,7 @@ function configOf(shape: StreamShape): Partial<StreamConfig> & { name: string } 
     max_msgs: maxMessages,
     max_msgs_per_subject: maxMessagesPerSubject,
     max_age: nanos(maxAgeMs),
-    // Nothing is sent twice with the same id, so nothing has to be remembered for that.
-    duplicate_window: nanos(100),
+    duplicate_window: nanos(duplicatesMs),
     num_replicas: replicas,
     allow_rollup_hdrs: false,
     ...(republishTo !== undefined && { republish: { src: subject, dest: republishTo } }),

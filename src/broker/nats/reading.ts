@@ -76,11 +76,9 @@ export class Reading {
     return this.#oldest(history);
   }
 
-  /** Takes the messages that were needed. False: some have been dropped meanwhile, so it has to be read again. */
-  take(messages: readonly KeptMessage[], from: number): boolean {
-    if (messages[0]?.sequence !== from) return false;
+  /** Takes the messages that are needed, and all that come after them. */
+  take(messages: readonly KeptMessage[]): void {
     this.#messages = messages;
-    return true;
   }
 
   after(position: StreamPosition): HistoryAnswer {

@@ -1,7 +1,6 @@
 import type { Clock } from "../../clock.ts";
 import type { StreamPosition } from "../../publications/publication.ts";
 import type { HistoryAnswer } from "../broker.ts";
-import { readFrom, type ConsumedMessage } from "./consume.ts";
 import type { Directory } from "./directory.ts";
 import type { FoundHistory } from "./history-shape.ts";
 import type { JetStream } from "./jetstream.ts";
@@ -41,6 +40,7 @@ interface Ask {
 
 /** A stream that drops old messages faster than they can be read. */
 const mostTries = 5;
+const mostAtOnce = 256;
 
 /**
  * Reads streams, each once for all who ask in the same turn, and while a reading is on its way the next one waits for it: when thousands come
@@ -107,8 +107,10 @@ export class HistoryReads {
       const needed = asks.map(({ question }) => question.needs(reading)).filter((from) => from !== undefined);
       if (history === undefined || needed.length === 0) return reading;
       const from = Math.min(...needed);
-      const messages = await readFrom(js, { stream: history.name, from, to: history.lastSequence }, this.#options.clock);
-      if (reading.take(messages.map(keptOf), from)) return reading;
+      const messages = await readRange(js, history.name, from, history.lastSequence);
+      if (messages === undefined) continue;
+      reading.take(messages);
+      return reading;
     }
     throw new Error("the stream changes too fast to be read");
   }
@@ -126,6 +128,19 @@ export class HistoryReads {
   }
 }
 
-function keptOf({ sequence, atMs, message }: ConsumedMessage): KeptMessage {
-  return { sequence, atMs, text: message.string() };
+/**
+ * All messages from a sequence to another; undefined when one has been dropped meanwhile. Asked for one by one, all at once: a consumer costs
+ * the server more, and in a cluster it may be given to a server that has just died.
+ */
+async function readRange(js: JetStream, name: string, from: number, to: number): Promise<readonly KeptMessage[] | undefined> {
+  const messages: KeptMessage[] = [];
+  for (let first = from; first <= to; first += mostAtOnce) {
+    const sequences = Array.from({ length: Math.min(mostAtOnce, to - first + 1) }, (_, index) => first + index);
+    const read = await Promise.all(sequences.map((sequence) => js.at(name, sequence)));
+    for (const message of read) {
+      if (message === undefined) return undefined;
+      messages.push({ sequence: message.revision, atMs: message.atMs, text: message.text });
+    }
+  }
+  return messages;
 }
