@@ -27,6 +27,9 @@ const MOST_WAITING_LENGTH = 1024 * 1024;
 /** So often the history is read for a publication that had come before, and is not in it: then it is somebody else's, with positions of his own. */
 const MOST_READINGS = 3;
 
+/** What a history remembers of streams that are silent, and more. */
+const LONGEST_OUTAGE_SECONDS = 1_800;
+
 /** Where one stream stands on this node. */
 interface Tail {
   /** The newest publication that went to listeners here; `none` = the stream had none when the first listener came; undefined = unknown. */
@@ -215,9 +218,11 @@ export class Tails {
     const { history } = this.#options;
     if (position === undefined) return history.since(stream, openedAtSecond, true);
     if (position !== "none") return history.after(stream, position);
-    const head = await history.head(stream);
-    if (head === undefined) return { status: "complete", publications: [], head };
-    return history.after(stream, { epoch: head.epoch, offset: 0 });
+    // What was published to it meanwhile may be gone, with all that could tell: only a history that has lost nothing can say that there was nothing.
+    const nowSecond = Math.floor(this.#options.clock.nowMs() / 1_000);
+    const whole = await history.since(stream, Math.max(openedAtSecond, nowSecond - LONGEST_OUTAGE_SECONDS), true);
+    if (whole.status === "gone" || whole.head === undefined) return whole;
+    return history.after(stream, { epoch: whole.head.epoch, offset: 0 });
   }
 
   /** Delivers what was missing, then what came meanwhile. True when the stream goes on; false: there is another gap. */

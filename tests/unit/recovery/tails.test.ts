@@ -10,7 +10,7 @@ import { recordedLog } from "../../support/recorded-log.ts";
 const STREAM = "chat";
 
 /** A stream with a listener on this node, and a history for all nodes that answers later. */
-async function stage() {
+async function stage({ isSilent = false } = {}) {
   const clock = new FakeClock();
   const newHistory = (epoch: string): MemoryHistory =>
     new MemoryHistory({
@@ -58,10 +58,12 @@ async function stage() {
   });
   /** As a publisher on another node does, without that anything arrives here. */
   const store = (json: string): StreamPosition => kept.append(publication(json));
-  store("0");
+  if (!isSilent) store("0");
+  // The data began before.
+  clock.advance(2_000);
   expect(await tails.open(STREAM)).toBe(true);
   tails.opened(STREAM);
-  expect(tails.standing(STREAM)).toEqual({ epoch: "ours", offset: 1 });
+  expect(tails.standing(STREAM)).toEqual(isSilent ? "none" : { epoch: "ours", offset: 1 });
   return {
     clock,
     log,
@@ -100,6 +102,20 @@ describe("Tails", () => {
     tails.deliver(publication("2", store("2")));
     await vi.waitFor(() => expect(lost).toEqual([STREAM]));
     expect(heard()).toEqual([]);
+  });
+
+  it("can't say that nothing was published to a silent stream when what was stored meanwhile is gone", async () => {
+    const { tails, store, lost, heard } = await stage({ isSilent: true });
+    tails.missed();
+    store("1");
+    tails.missed();
+    await vi.waitFor(() => expect(heard()).toEqual([["1", 1]]));
+    const silent = await stage({ isSilent: true });
+    silent.store("1");
+    silent.forget();
+    silent.tails.missed();
+    await vi.waitFor(() => expect(silent.lost).toEqual([STREAM]));
+    expect([lost, silent.heard()]).toEqual([[], []]);
   });
 
   it.each([
