@@ -1,10 +1,8 @@
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll } from "vitest";
 import { freePort } from "./free-port.ts";
+import { atPort, killNow, ownFolder, ownProcess } from "./own-process.ts";
 
 export interface NatsServerOptions {
   /** Default: a free one. */
@@ -42,18 +40,17 @@ export interface NatsServer {
  * the routes have met and elected a leader.
  */
 export async function startNats(options: NatsServerOptions = {}): Promise<NatsServer> {
-  const folder = mkdtempSync(join(tmpdir(), "ropeway-nats-"));
-  folders.add(folder);
-  const [port, first] = await launchOnFreePort(options, folder);
+  const folder = ownFolder("ropeway-nats-");
+  const [port, first] = await atPort(options.port, (at) => launch(options, at, folder));
   let running = first;
   let current = options;
   return {
     port,
     url: `nats://127.0.0.1:${port}`,
     folder,
-    kill: () => kill(running),
+    kill: () => killNow(running),
     async restart({ empty = false, ...change } = {}) {
-      await kill(running);
+      await killNow(running);
       if (empty) rmSync(storeOf(folder), { recursive: true, force: true });
       current = { ...current, ...change };
       running = await launch(current, port, folder);
@@ -74,34 +71,11 @@ export async function startNatsCluster(
   );
 }
 
-// Whatever happens to the tests of a file, no server outlives them, and no folder.
-const children = new Set<ChildProcess>();
-const folders = new Set<string>();
-function clear(): void {
-  for (const child of children) child.kill("SIGKILL");
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
-}
-afterAll(clear);
-process.once("exit", clear);
-
-/** Somebody else may take a port between our asking for a free one and the server's listening. */
-async function launchOnFreePort(options: NatsServerOptions, folder: string): Promise<[number, ChildProcess]> {
-  for (let tries = 1; ; tries++) {
-    const port = options.port ?? (await freePort());
-    try {
-      return [port, await launch(options, port, folder)];
-    } catch (error) {
-      if (options.port !== undefined || tries === 5 || !/already in use/.test(String(error))) throw error;
-    }
-  }
-}
-
 async function launch(options: NatsServerOptions, port: number, folder: string): Promise<ChildProcess> {
   const file = join(folder, "nats.conf");
   writeFileSync(file, configuration(options, port, folder));
   const child = spawn("nats-server", ["--config", file], { stdio: ["ignore", "ignore", "pipe"] });
-  children.add(child);
-  child.once("exit", () => children.delete(child));
+  ownProcess(child);
   let output = "";
   await new Promise<void>((resolve, reject) => {
     child.once("error", reject);
@@ -139,11 +113,4 @@ function freeze(child: ChildProcess): void {
 
 function storeOf(folder: string): string {
   return join(folder, "jetstream");
-}
-
-async function kill(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, "exit");
-  child.kill("SIGKILL");
-  await exited;
 }

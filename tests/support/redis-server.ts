@@ -1,11 +1,8 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll } from "vitest";
-import { freePort } from "./free-port.ts";
+import { atPort, killNow, ownFolder, ownProcess } from "./own-process.ts";
 
 /** Paths of PEM files. */
 export interface RedisTls {
@@ -46,45 +43,22 @@ export function redisPem(name: string): string {
 }
 
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
-  const folder = mkdtempSync(join(tmpdir(), "ropeway-redis-"));
-  folders.add(folder);
-  const [port, first] = await launchOnFreePort(options, folder);
+  const folder = ownFolder("ropeway-redis-");
+  const [port, first] = await atPort(options.port, (at) => launch(options, at, folder));
   let running = first;
   let current = options;
   return {
     port,
     folder,
-    kill: () => kill(running),
+    kill: () => killNow(running),
     async restart(change = {}) {
-      await kill(running);
+      await killNow(running);
       current = { ...current, ...change };
       running = await launch(current, port, folder);
     },
     freeze: () => void running.kill("SIGSTOP"),
     thaw: () => void running.kill("SIGCONT"),
   };
-}
-
-// Whatever happens to the tests of a file, no server outlives them, and no folder.
-const children = new Set<ChildProcess>();
-const folders = new Set<string>();
-function clear(): void {
-  for (const child of children) child.kill("SIGKILL");
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
-}
-afterAll(clear);
-process.once("exit", clear);
-
-/** Somebody else may take a port between our asking for a free one and the server's listening. */
-async function launchOnFreePort(options: RedisServerOptions, folder: string): Promise<[number, ChildProcess]> {
-  for (let tries = 1; ; tries++) {
-    const port = options.port ?? (await freePort());
-    try {
-      return [port, await launch(options, port, folder)];
-    } catch (error) {
-      if (options.port !== undefined || tries === 5 || !/already in use/.test(String(error))) throw error;
-    }
-  }
 }
 
 async function launch(options: RedisServerOptions, port: number, folder: string): Promise<ChildProcess> {
@@ -96,8 +70,7 @@ async function launch(options: RedisServerOptions, port: number, folder: string)
     args.unshift(join(folder, "sentinel.conf"), "--sentinel");
   }
   const child = spawn("redis-server", [...args, ...config], { stdio: ["ignore", "pipe", "inherit"] });
-  children.add(child);
-  child.once("exit", () => children.delete(child));
+  ownProcess(child);
   let output = "";
   await new Promise<void>((resolve, reject) => {
     child.once("error", reject);
@@ -116,11 +89,4 @@ function listenArguments({ tls }: RedisServerOptions, port: number): readonly st
   const listen = ["--port", "0", "--tls-port", String(port), "--tls-cert-file", certFile, "--tls-key-file", keyFile];
   const clients = clientCaFile === undefined ? ["no"] : ["yes", "--tls-ca-cert-file", clientCaFile];
   return [...listen, "--tls-auth-clients", ...clients];
-}
-
-async function kill(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, "exit");
-  child.kill("SIGKILL");
-  await exited;
 }
