@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Broker } from "../broker/broker.ts";
+import type { RedisAnnouncement } from "../broker/redis/history.ts";
 import { keeping } from "../broker/keeping.ts";
 import { memoryBroker } from "../broker/memory/memory.ts";
 import type { Config } from "../config/config.ts";
@@ -28,26 +29,36 @@ function redisChannels({ pubsub, redis, broadcast }: Config): ChannelNamesOption
   };
 }
 
-export async function pubsubOf(config: Config, { logger, clock, metrics }: Outside & { readonly metrics: Metrics }): Promise<Pubsub> {
+/** How nodes hear each other. */
+export interface Between {
+  readonly pubsub: Pubsub;
+  /** How a broker on the same Redis passes on what it stores, so that nobody hears publications in another order. */
+  readonly announcement?: RedisAnnouncement;
+}
+
+export async function betweenNodes(config: Config, { logger, clock, metrics }: Outside & { readonly metrics: Metrics }): Promise<Between> {
   const { pubsub, redis, nats } = config;
   switch (pubsub.adapter) {
     case "local":
-      return localPubsub();
+      return { pubsub: localPubsub() };
     case "redis": {
       const { redisPubsub } = await import("../pubsub/redis.ts");
-      return redisPubsub({ redis, channels: redisChannels(config), clock, logger, metrics });
+      const sharded = pubsub.redisSharded && "auto";
+      const made = redisPubsub({ redis, channels: redisChannels(config), sharded, clock, logger, metrics });
+      return { pubsub: made, announcement: made.announcement };
     }
     case "nats": {
       const { natsPubsub } = await import("../pubsub/nats.ts");
       const reserved = config.broadcast.adapters.includes("nats") ? [config.broadcast.natsChannel] : [];
       const subjects = { prefix: nats.prefix, internal: pubsub.natsChannel, reserved };
-      return natsPubsub({ nats, subjects, clock, logger, metrics });
+      return { pubsub: natsPubsub({ nats, subjects, clock, logger, metrics }) };
     }
   }
 }
 
 export async function brokerOf(
   config: Config,
+  { announcement }: Between,
   { clock, logger, metrics }: Outside & { readonly metrics: Metrics },
 ): Promise<Broker | undefined> {
   const { broker, pubsub, redis, nats } = config;
@@ -65,9 +76,7 @@ export async function brokerOf(
       });
     case "redis": {
       const { redisBroker } = await import("../broker/redis/redis.ts");
-      // On the same Redis what stores a publication passes it on as well, so that nobody hears them in another order.
-      const announce = pubsub.adapter === "redis" ? await redisAnnouncement(config) : undefined;
-      return redisBroker({ redis, prefix: redis.prefix, ...kept, announce, clock, logger });
+      return redisBroker({ redis, prefix: redis.prefix, ...kept, announce: announcement, clock, logger });
     }
     case "nats": {
       const { natsBroker } = await import("../broker/nats/nats.ts");
@@ -82,9 +91,4 @@ export async function embeddedNatsOf({ embeddedNats: options }: Config, { clock,
   if (options === undefined) return undefined;
   const { embeddedNats } = await import("../nats/embedded/embedded-nats.ts");
   return embeddedNats({ nats: options, clock, logger });
-}
-
-async function redisAnnouncement(config: Config): Promise<{ readonly channelOf: (stream: string) => string }> {
-  const { channelNames } = await import("../redis/channel-names.ts");
-  return channelNames(redisChannels(config));
 }

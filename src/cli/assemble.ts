@@ -22,7 +22,7 @@ import type { ClientEnv, Handshake } from "../transports/transport.ts";
 import { websocketTransport } from "../transports/websocket.ts";
 import { apiOf } from "./assemble-api.ts";
 import { broadcastersOf } from "./assemble-broadcasters.ts";
-import { brokerOf, embeddedNatsOf, presenceRule, pubsubOf } from "./assemble-cluster.ts";
+import { betweenNodes, brokerOf, embeddedNatsOf, presenceRule } from "./assemble-cluster.ts";
 import { identitiesOf, localChannelsOf } from "./assemble-auth.ts";
 import { exportersOf, tracingOf } from "./assemble-observability.ts";
 import { applicationOf } from "./assemble-rpc.ts";
@@ -73,8 +73,9 @@ export async function assemble(config: Config, outside: Outside): Promise<Assemb
     routes: () => tracedListenerAt(config.broadcast.http.listen, "host", "http_broadcast_port"),
   });
   const identities = await identitiesOf(config, outside);
-  const pubsub = await pubsubOf(config, { ...outside, metrics });
-  const broker = await brokerOf(config, { ...outside, metrics });
+  const between = await betweenNodes(config, { ...outside, metrics });
+  const { pubsub } = between;
+  const broker = await brokerOf(config, between, { ...outside, metrics });
   const embedded = await embeddedNatsOf(config, outside);
   const readiness: ReadinessOptions = {
     clock,

@@ -66,6 +66,8 @@ export interface Config {
     readonly adapter: "local" | "redis" | "nats";
     /** For what nodes tell each other. `redis.prefix` comes in front of it, and of names of streams. Never the channel of a broadcaster. */
     readonly redisChannel: string;
+    /** In a cluster of Redis 7 or newer a publication goes to the one node that has its stream. */
+    readonly redisSharded: boolean;
     /** Likewise a subject, behind `nats.prefix`. */
     readonly natsChannel: string;
   };

@@ -37,6 +37,7 @@ export function derivePubsub({ settings, warn }: DeriveOptions): Config["pubsub"
   return {
     adapter: pubsubAdapter(settings),
     redisChannel: apart("redis_pubsub.channel", "redis", "redis_channel", settings.text("redis_prefix")),
+    redisSharded: settings.flag("redis_sharded_pubsub"),
     natsChannel: apart("nats_pubsub.channel", "nats", "nats_channel", settings.text("nats_prefix")),
   };
 }

@@ -12,6 +12,11 @@ export interface RedisPubsubOptions extends RedisOptions {
   readonly channel?: string;
   /** Channels that broadcasters listen to in this Redis, with their full names. All nodes have to say the same. Default `__anycable__`. */
   readonly reserved?: readonly string[];
+  /**
+   * `auto`: sharded pub/sub where Redis is a cluster of version 7 or newer, so that not every node of it gets every publication. Servers that
+   * have it hear those that don't, AnyCable's among them, but those don't hear them. Default false.
+   */
+  readonly sharded?: "auto" | false;
   readonly logger?: Logger;
   /** Should be the server's own, so that what arrives broken is counted there. */
   readonly metrics?: Metrics;
@@ -37,11 +42,12 @@ export function redisPubsub({
   prefix = "",
   channel = "__anycable_internal__",
   reserved = ["__anycable__"],
+  sharded = false,
   logger = silentLogger,
   metrics = createMetrics(),
   ...redis
 }: RedisPubsubOptions): RedisPubsub {
-  const made = pubsub({ redis, channels: { prefix, internal: channel, reserved }, clock: systemClock(), logger, metrics });
+  const made = pubsub({ redis, channels: { prefix, internal: channel, reserved }, sharded, clock: systemClock(), logger, metrics });
   const { announcement } = made;
   return Object.assign(made, { agreement: () => ({ redis, prefix, announcement }) });
 }

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/clock.ts";
+import { redisBroker } from "../../src/broker/redis/redis.ts";
 import { silentLogger } from "../../src/logger.ts";
 import { createMetrics } from "../../src/metrics/metrics.ts";
 import type { Publication } from "../../src/publications/publication.ts";
@@ -118,17 +119,32 @@ describe("sharded pub/sub of a cluster", () => {
     }
   });
 
-  it("can be announced by what stores a publication, in the slot of its keys", async () => {
-    const { pubsub, heard } = await join();
-    const stream = streamAt(1);
-    await pubsub.subscribe(stream);
-    const { channelOf: announced } = pubsub.announcement;
-    expect(announced(stream)).toBe(shardedChannelOf(stream));
-    const tag = /^\{\d+\}/.exec(announced(stream))![0];
-    const script = "redis.call('SET', KEYS[1], '1') return redis.call('SPUBLISH', ARGV[1], ARGV[2])";
-    const message = JSON.stringify({ stream, data: "7" });
-    expect(await ask(cluster.nodes[1]!, "EVAL", script, "1", `ropeway:${tag}:some:${stream}`, announced(stream), message)).toBe(1);
-    await eventually(() => heard).toEqual(["7"]);
+  it("carries what a broker on the same Redis stores, at the node that stores it", async () => {
+    const [one, other] = [await join(), await join()];
+    const broker = redisBroker({
+      redis: redis(),
+      settingsFor: () => ({ limit: 10, ttlMs: 60_000 }),
+      announce: one.pubsub.announcement,
+      sessionsTtlMs: 0,
+      presenceTtlMs: 0,
+      clock,
+      logger: silentLogger,
+    });
+    stops.push(() => broker.stop());
+    await broker.start({ deliver: () => {}, execute: () => {}, missed: () => {}, expired: () => {} });
+    await eventually(() => broker.state!().isConnected).toBe(true);
+    for (const node of cluster.nodes) await ask(node, "CONFIG", "RESETSTAT");
+    for (const master of [0, 1, 2]) {
+      const stream = streamAt(master);
+      for (const { pubsub } of [one, other]) await pubsub.subscribe(stream);
+      expect(await broker.history!.append(publication(stream, String(master)))).toMatchObject({ offset: 1 });
+    }
+    for (const { heard } of [one, other]) await eventually(() => heard).toEqual(["0", "1", "2"]);
+    for (const [at, node] of cluster.nodes.entries()) {
+      const stats = (await ask(node, "INFO", "commandstats")) as string;
+      expect(stats).not.toMatch(/cmdstat_publish:/);
+      if (at < 3) expect(stats).toMatch(/cmdstat_spublish:calls=1,/);
+    }
   });
 
   it("hears what nodes say that don't use it, while a change is under way", async () => {

@@ -45,11 +45,14 @@ describe("two nodes behind a sentinel", () => {
 });
 
 describe("two nodes and a cluster of three masters", () => {
-  it("lose what one of them had when it is killed, and nothing else", { timeout: 60_000 }, async () => {
+  it.each([
+    ["pub/sub", []],
+    ["sharded pub/sub", ["--redis_sharded_pubsub"]],
+  ])("lose what one of them had when it is killed, and nothing else: with %s", { timeout: 60_000 }, async (_kind, flags) => {
     const cluster = await startCluster();
     cleanups.push(() => cluster.kill());
     const rooms = Array.from({ length: 9 }, (_, number) => `room/${number}`);
-    stage = await ClusterStage.start(["--broker=redis", "--pubsub=redis", `--redis_url=${cluster.nodes.map(nodeUrl).join(",")}`]);
+    stage = await ClusterStage.start(["--broker=redis", "--pubsub=redis", `--redis_url=${cluster.nodes.map(nodeUrl).join(",")}`, ...flags]);
     await stage.crowd(12, { streams: rooms });
     await stage.load({ streams: rooms, everyMs: 40 });
     expect(stage.timesTold).toBe(0);

@@ -49,7 +49,8 @@ return number(now)
 
 /**
  * KEYS: head, publications, birth. ARGV: 1 not after this time, 2 limit, 3 ttl ms, 4 ttl of the head ms, 5 an epoch that was never used,
- * 6 envelope up to the stream, 7 the rest of it without its brace, 8 channel to pass it on, if that is to be done.
+ * 6 envelope up to the stream, 7 the rest of it without its brace, 8 channel to pass it on and 9 the command
+ * for that, if that is to be done.
  * → `{now}`: too late, nothing was done; `{now, epoch, offset}`
  */
 export const appendScript: RedisScript = new RedisScript(`${shared}
@@ -70,7 +71,7 @@ local kept = redis.call('RPUSH', publications, number(now) .. ARGV[7])
 offset = offset + 1
 if ARGV[8] then
   local envelope = ARGV[6] .. ARGV[7] .. '${positionFields(`"' .. epoch .. '"`, `' .. number(offset) .. '`)}}'
-  local heard = redis.pcall('PUBLISH', ARGV[8], envelope)
+  local heard = redis.pcall(ARGV[9], ARGV[8], envelope)
   if type(heard) == 'table' and heard.err then
     redis.call('RPOP', publications)
     return heard

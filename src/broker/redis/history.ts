@@ -23,6 +23,8 @@ export interface StreamSettings {
 export interface RedisAnnouncement {
   /** The channel on which nodes, by their pubsub, listen for a stream. */
   readonly channelOf: (stream: string) => string;
+  /** With SPUBLISH, which Redis has from version 7 on; the channel is then in the slot of the stream's keys. Asked each time. Default false. */
+  readonly isSharded?: boolean;
 }
 
 export interface RedisHistoryOptions {
@@ -161,7 +163,7 @@ export class RedisHistory implements StreamHistory {
     const text = encodePublication(publication.position === undefined ? publication : { ...publication, position: undefined });
     const rest = text.slice(beginning.length, -1);
     if (announce === undefined) return [beginning, rest];
-    return [beginning, rest, announce.channelOf(stream)];
+    return [beginning, rest, announce.channelOf(stream), announce.isSharded === true ? "SPUBLISH" : "PUBLISH"];
   }
 
   #noteTime(group: StreamGroup, now: unknown): void {

@@ -118,6 +118,17 @@ export const brokerOptions: OptionGroup = {
       advice: "All nodes need the same. The channel of a stream is its name.",
     },
     {
+      name: "redis_sharded_pubsub",
+      toml: "redis_pubsub.sharded",
+      isOwn: true,
+      type: "boolean",
+      default: false,
+      class: "works",
+      text: "Sharded pub/sub between nodes where Redis is a cluster of version 7 or newer.",
+      advice:
+        "Elsewhere it changes nothing. Without it every node of the Redis cluster gets every publication, which limits what a large cluster carries; with it we hold two more connections to each master. Nodes that have it hear those that don't, which don't hear them: switch it on everywhere, and not while anycable-go runs beside us.",
+    },
+    {
       name: "nats_pubsub.channel",
       toml: "nats_pubsub.channel",
       only: "file",
