@@ -1,8 +1,11 @@
-// What the pages point to is there.
+// What the pages point to is there, and what they say to configure can be configured.
 
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { variablesOf } from "../../src/config/option.ts";
+import { options } from "../../src/config/schema.ts";
+import { check, load, type Sources } from "../fixtures/config/load.ts";
 import { filesUnder, repositoryRoot } from "../support/repository.ts";
 
 const pages = filesUnder(".", ".md");
@@ -42,6 +45,65 @@ describe("README.md", () => {
     expect(fences.join("\n")).toMatch(/npm run demo/);
   });
 });
+
+const configurations = [...pages]
+  .filter(([path]) => path.startsWith("docs/guides/"))
+  .flatMap(([path, text]) => configurationsIn(path, text));
+
+describe("a configuration in the guides", () => {
+  it("is found where there is one", () => {
+    const kinds = new Set(configurations.map(({ kind }) => kind));
+    expect([...kinds].toSorted()).toEqual(["env", "sh", "toml"]);
+  });
+
+  it.each(configurations)("is valid, and nothing in it is old, in vain or loses anything: $where", ({ sources }) => {
+    expect(load(sources).command).toBe("serve");
+    const { problems, deprecated, idle, warnings } = check(sources);
+    expect({ problems, deprecated, idle, warnings }).toEqual({ problems: [], deprecated: [], idle: [], warnings: [] });
+    const known = new Set(options.flatMap(variablesOf));
+    expect(Object.keys(sources.env ?? {}).filter((name) => !known.has(name))).toEqual([]);
+  });
+});
+
+interface Configuration {
+  readonly where: string;
+  readonly kind: string;
+  readonly sources: Sources;
+}
+
+/** Blocks of `toml` and `env`, and in those of a shell each command that starts Ropeway. */
+function configurationsIn(page: string, text: string): readonly Configuration[] {
+  return [...text.matchAll(/^```(toml|env|sh|bash|shell|console)\n(.*?)^```/gms)].flatMap(
+    ({ 1: kind = "", 2: body = "", index }): readonly Configuration[] => {
+      const where = `${page}:${text.slice(0, index).split("\n").length}`;
+      if (kind === "toml") return [{ where, kind, sources: { files: { "/app/ropeway.toml": body } } }];
+      if (kind === "env") return [{ where, kind, sources: { env: variablesIn(body.split("\n")), files: certificatesIn(body) } }];
+      return body
+        .replaceAll(/\\\n\s*/g, " ")
+        .split("\n")
+        .flatMap((line) => {
+          const [, variables = "", flags] = /^(?:\$ )?((?:\w+=\S+ )*)(?:npx )?ropeway(?: config check)?((?: .*)?)$/.exec(line) ?? [];
+          if (flags === undefined) return [];
+          return [{ where, kind: "sh", sources: { argv: words(flags), env: variablesIn(words(variables)) } }];
+        });
+    },
+  );
+}
+
+/** The files that a block names, which are looked into before the start. */
+function certificatesIn(body: string): Readonly<Record<string, string>> {
+  const certificate = readFileSync(join(repositoryRoot, "tests/fixtures/certs/redis-ca.pem"), "utf8");
+  return Object.fromEntries([...body.matchAll(/=(\/\S+\.pem)$/gm)].map(([, path]) => [path!, certificate]));
+}
+
+function variablesIn(lines: readonly string[]): Readonly<Record<string, string>> {
+  const settings = lines.filter((line) => line !== "" && !line.startsWith("#"));
+  return Object.fromEntries(settings.map((line) => [line.split("=", 1)[0]!, line.slice(line.indexOf("=") + 1)]));
+}
+
+function words(text: string): readonly string[] {
+  return text.split(/\s+/).filter((word) => word !== "");
+}
 
 function leadsSomewhere(page: string, target: string): boolean {
   const [path = "", anchor] = decodeURIComponent(target).split("#");
