@@ -13,8 +13,11 @@ export function headStart(parts: readonly { state?(): RemoteState }[], clock: Cl
   return {
     name: "head start",
     async start() {
+      // Nothing listens yet, and timers of the clock keep no process alive: without Redis ours would end here.
+      const alive = setInterval(() => {}, mostWaitMs);
       const endsAtMs = clock.monotonicMs() + mostWaitMs;
       while (!isThere() && clock.monotonicMs() < endsAtMs) await new Promise<void>((resolve) => clock.after(lookEveryMs, resolve));
+      clearInterval(alive);
     },
   };
 }
