@@ -47,7 +47,7 @@ export const brokerOptions: OptionGroup = {
       class: "works",
       text: "Messages kept per stream; 0 is none.",
       advice:
-        "Each costs its size and 50 to 200 bytes in Redis or NATS, about 700 in this process (`memory`), times the number of streams.",
+        "Each costs its size and 35 to 180 bytes in Redis, 110 in NATS, about 700 in this process (`memory`), times the number of streams.",
     },
     {
       name: "history_ttl",
