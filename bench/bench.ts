@@ -1,11 +1,14 @@
 import type { Contender } from "./contenders.ts";
 import type { Ports } from "./contenders.ts";
-import type { CommandPlan, ConnectPlan, Endpoint, FanOutPlan, Figures } from "./load/plan.ts";
+import type { CommandPlan, ConnectPlan, Endpoint, FanOutPlan, Figures, KeepPlan, Returning, ReturnPlan } from "./load/plan.ts";
 import type { BenchOptions } from "./options.ts";
 
 /** A plan without what is known only once the server runs. */
-export type CasePlan = Body<FanOutPlan> | Body<ConnectPlan> | Body<CommandPlan>;
-type Body<Plan> = Omit<Plan, keyof Endpoint | "serverPid" | "serverCore" | "loadCore" | "deadlineMs">;
+export type CasePlan = Body<FanOutPlan> | Body<ConnectPlan> | Body<CommandPlan> | Body<ReturnPlan> | Body<KeepPlan>;
+type Body<Plan> = Omit<
+  Plan,
+  Exclude<keyof Endpoint, "isExtended"> | keyof Returning | "serverPid" | "serverCore" | "loadCore" | "deadlineMs"
+>;
 
 /** One amount of work that all contenders are given. */
 export interface BenchCase {
@@ -13,14 +16,22 @@ export interface BenchCase {
   readonly plan: CasePlan;
 }
 
-/** Ropeway with something switched on. */
+/** What clients of one contender do otherwise. */
+export type ClientTraits = Omit<Endpoint, "port" | "sid"> & Returning;
+
+/** A server that keeps things for the one under test. */
+export type Store = "redis" | "nats";
+
+/** A server with something switched on. */
 export interface Variant {
   readonly name: string;
   /** Options besides the usual ones; of one that is there twice, the last one counts. */
   readonly flags?: (ports: Ports) => readonly string[];
   readonly env?: (ports: Ports) => Readonly<Record<string, string>>;
   /** What its clients have to do otherwise. */
-  readonly client?: Omit<Endpoint, "port">;
+  readonly client?: ClientTraits;
+  /** Started anew for each run, on the generator's core. Default: none. */
+  readonly store?: Store;
 }
 
 /** A figure that is shown, by its key in Figures. */
@@ -36,6 +47,8 @@ export interface Target {
   /** Case that it is about. */
   readonly case: string;
   readonly figure: string;
+  /** Whose figure, by name. Default: the first of ours. */
+  readonly of?: string;
   readonly against?: string;
   readonly atMost?: number;
   readonly atLeast?: number;
@@ -61,6 +74,8 @@ export interface Bench {
   readonly baselines?: readonly string[];
   /** What is compared is Ropeway with itself, the first variant being what the others are measured by. Default: it is alone. */
   readonly variants?: readonly [Variant, ...Variant[]];
+  /** What the peer has switched on beside our variants. Default: it takes part alone, and beside variants not at all. */
+  readonly peers?: readonly Variant[];
   readonly cases: (options: BenchOptions) => readonly BenchCase[];
   readonly columns: readonly Column[];
   /** Default: none. */

@@ -1,8 +1,7 @@
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Bench, Variant } from "./bench.ts";
-import type { Endpoint } from "./load/plan.ts";
+import type { Bench, ClientTraits, Store, Variant } from "./bench.ts";
 import type { BenchOptions } from "./options.ts";
 
 /** A program as the system is asked to start it. */
@@ -20,13 +19,16 @@ export interface Ports {
   readonly httpRpcPort: number | undefined;
   /** Takes whatever a server sends away, over HTTP and UDP. */
   readonly sinkPort: number | undefined;
+  /** Redis, or NATS, as the contender needs it. */
+  readonly storePort: number | undefined;
 }
 
 export interface Contender {
   readonly name: string;
   readonly role: "ours" | "before" | "baseline" | "peer";
   /** What its clients have to do otherwise. */
-  readonly client?: Omit<Endpoint, "port">;
+  readonly client?: ClientTraits;
+  readonly store?: Store;
   /** Undefined when it can't do this job. */
   command(ports: Ports): Command | undefined;
 }
@@ -35,13 +37,16 @@ const OURS = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const script = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
 /** Who takes part: ours first, then what it was before, the bench's baselines, and the peer. @throws {Error} when there is nothing to measure. */
-export function contenders(options: BenchOptions, { baselines = [], variants }: Bench): readonly Contender[] {
+export function contenders(options: BenchOptions, { baselines = [], variants, peers }: Bench): readonly Contender[] {
   const wanted = (role: Contender["role"]): boolean => options.only?.includes(role) ?? true;
   const all: Contender[] = [];
   if (wanted("ours")) all.push(...(variants ?? [undefined]).map((variant) => ours(options, variant)));
   if (wanted("before") && options.before !== undefined) all.push(cableServer("before", [options.node, options.before], variants?.[0]));
   if (wanted("baseline")) all.push(...baselines.map((name) => baseline(name, options)));
-  if (wanted("peer") && options.peer !== undefined && variants === undefined) all.push(cableServer("peer", split(options.peer)));
+  if (wanted("peer") && options.peer !== undefined) {
+    const words = split(options.peer);
+    all.push(...(peers ?? (variants === undefined ? [undefined] : [])).map((variant) => cableServer("peer", words, variant)));
+  }
   if (all.length === 0) throw new Error("nothing to measure: --only leaves nobody");
   return all;
 }
@@ -54,7 +59,7 @@ function ours(options: BenchOptions, variant: Variant | undefined): Contender {
   return {
     name: variant?.name ?? "ropeway",
     role: "ours",
-    ...(variant?.client && { client: variant.client }),
+    ...traits(variant),
     command: (ports) => ({
       program: options.node,
       args: [...profiling, OURS, ...cableFlags(ports, variant)],
@@ -97,10 +102,9 @@ function cableServer(role: Exclude<Contender["role"], "baseline">, words: readon
   };
   const isComplete = words.some((word) => word.includes("{port}"));
   return {
-    name:
-      variant !== undefined && role === "ours" ? variant.name : role === "peer" && basename(program) !== "node" ? basename(program) : role,
+    name: nameOf(role, program, variant),
     role,
-    ...(variant?.client && { client: variant.client }),
+    ...traits(variant),
     command(ports) {
       if (!isComplete) return { program, args: [...args, ...cableFlags(ports, variant)], env: { ...env, ...variant?.env?.(ports) } };
       if ((ports.rpcPort !== undefined) !== words.some((word) => word.includes("{rpc_port}"))) return undefined;
@@ -108,6 +112,17 @@ function cableServer(role: Exclude<Contender["role"], "baseline">, words: readon
       return { program, args: filled, env };
     },
   };
+}
+
+function nameOf(role: Contender["role"], program: string, variant: Variant | undefined): string {
+  if (role === "ours") return variant?.name ?? role;
+  if (role !== "peer") return role;
+  const name = basename(program) === "node" ? role : basename(program);
+  return variant === undefined ? name : `${name}, ${variant.name}`;
+}
+
+function traits(variant: Variant | undefined): Pick<Contender, "client" | "store"> {
+  return { ...(variant?.client && { client: variant.client }), ...(variant?.store && { store: variant.store }) };
 }
 
 function cableFlags(ports: Ports, variant: Variant | undefined): readonly string[] {

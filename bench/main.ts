@@ -2,8 +2,11 @@
 import type { Bench } from "./bench.ts";
 import { fanOut } from "./cases/fan-out.ts";
 import { growth } from "./cases/growth.ts";
+import { keeping } from "./cases/keeping.ts";
+import { keptMemory } from "./cases/kept-memory.ts";
 import { memory } from "./cases/memory.ts";
 import { prices } from "./prices/prices.ts";
+import { resume } from "./cases/resume.ts";
 import { rooms } from "./cases/rooms.ts";
 import { rpc } from "./cases/rpc.ts";
 import { saturated } from "./cases/saturated.ts";
@@ -13,7 +16,7 @@ import { report } from "./report.ts";
 import { runBench } from "./rounds.ts";
 import { selfCheck } from "./self-check.ts";
 
-const BENCHES: readonly Bench[] = [fanOut, saturated, rooms, growth, memory, storm, rpc];
+const BENCHES: readonly Bench[] = [fanOut, saturated, rooms, growth, memory, storm, rpc, keeping, resume, keptMemory];
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 

@@ -81,7 +81,8 @@ function cell(column: Column, result: CaseResult, first: CaseResult | undefined,
   if (first === undefined) return text;
   if (first === result) return `${text}       `;
   const ratio = isPrice ? pairedRatio(result, first, column.figure) : pairedRatio(first, result, column.figure);
-  return `${text} (${ratio.toFixed(2).padStart(4)})`;
+  // Of counts that are 0, as they should be, there is none.
+  return Number.isFinite(ratio) ? `${text} (${ratio.toFixed(2).padStart(4)})` : `${text}       `;
 }
 
 function format(value: number, digits: number): string {
@@ -121,14 +122,14 @@ function targets(bench: Bench, results: readonly CaseResult[]): string[] {
 
 function judge(target: Target, results: readonly CaseResult[]): string | undefined {
   const ofCase = results.filter((result) => result.case === target.case);
-  const ours = ofCase.find((result) => result.contender.role === "ours");
+  const ours = ofCase.find(({ contender }) => contender.role === "ours" && (target.of ?? contender.name) === contender.name);
   const other = ofCase.find((result) => result.contender.role === target.against || result.contender.name === target.against);
   if (ours === undefined || (target.against !== undefined && other === undefined)) return undefined;
   const value = other === undefined ? medianOf(ours, target.figure) : pairedRatio(ours, other, target.figure);
   const isMet = target.atMost === undefined ? value >= (target.atLeast ?? 0) : value <= target.atMost;
   const bound = target.atMost === undefined ? `≥ ${target.atLeast}` : `≤ ${target.atMost}`;
   const scale = other === undefined ? "" : ` × ${other.contender.name}`;
-  return verdict(`${target.case}: ${target.figure}`, value, `${bound}${scale}`, isMet);
+  return verdict(`${target.case}${target.of === undefined ? "" : `, ${target.of}`}: ${target.figure}`, value, `${bound}${scale}`, isMet);
 }
 
 function verdict(what: string, value: number, bound: string, isMet: boolean): string {

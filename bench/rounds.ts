@@ -6,6 +6,7 @@ import type { BenchOptions } from "./options.ts";
 import { startSink } from "./sink/start.ts";
 import { startBackend } from "./rpc-backend/start.ts";
 import { freePort, generateLoad, resultOf, type RunningServer, startServer } from "./servers.ts";
+import { type RunningStore, startStore } from "./store.ts";
 import { coreBusyMs } from "./usage.ts";
 
 const BESIDES_MEASURING_MS = 90_000;
@@ -87,11 +88,19 @@ async function measure(bench: Bench, benchCase: BenchCase, contender: Contender,
   const port = await freePort();
   const sink = bench.needsSink === true ? await startSink(loadPlace) : undefined;
   const backend = bench.needsRpc ? await startBackend(loadPlace) : undefined;
+  let store: RunningStore | undefined;
   let server: RunningServer | undefined;
   try {
-    const command = contender.command({ port, rpcPort: backend?.port, httpRpcPort: backend?.httpPort, sinkPort: sink?.port });
+    if (contender.store !== undefined) store = await startStore(contender.store, loadPlace);
+    const command = contender.command({
+      port,
+      rpcPort: backend?.port,
+      httpRpcPort: backend?.httpPort,
+      sinkPort: sink?.port,
+      storePort: store?.port,
+    });
     if (command === undefined) return undefined;
-    const plan = { ...benchCase.plan, ...contender.client, port, ...watched(bench, options), deadlineMs: deadlineMs(benchCase) };
+    const plan = { ...benchCase.plan, ...contender.client, port, ...watched(bench, contender, options), deadlineMs: deadlineMs(benchCase) };
     if (bench.needsRpc && contender.role === "baseline") {
       // This baseline makes the calls itself and serves nobody.
       return await resultOf(
@@ -108,15 +117,23 @@ async function measure(bench: Bench, benchCase: BenchCase, contender: Contender,
     await server?.stop();
     await backend?.server.stop();
     await sink?.server.stop();
+    await store?.stop();
   }
 }
 
-function watched(bench: Bench, { cores }: BenchOptions): { readonly serverCore?: number; readonly loadCore?: number } {
+function watched(
+  bench: Bench,
+  contender: Contender,
+  { cores }: BenchOptions,
+): { readonly serverCore?: number; readonly loadCore?: number } {
   if (cores === undefined) return {};
-  // What answers RPC calls, or takes what is sent away, shares the generator's core.
-  return bench.needsRpc || bench.needsSink === true ? { serverCore: cores.server } : { serverCore: cores.server, loadCore: cores.load };
+  // What answers RPC calls, takes what is sent away, or keeps things, shares the generator's core.
+  return bench.needsRpc || bench.needsSink === true || contender.store !== undefined
+    ? { serverCore: cores.server }
+    : { serverCore: cores.server, loadCore: cores.load };
 }
 
 function deadlineMs({ plan }: BenchCase): number {
-  return BESIDES_MEASURING_MS + ("measureMs" in plan ? plan.warmUpMs + plan.measureMs : 2 * plan.settleMs);
+  const measuringMs = "measureMs" in plan ? plan.warmUpMs + plan.measureMs : "settleMs" in plan ? 2 * plan.settleMs : 0;
+  return BESIDES_MEASURING_MS + measuringMs;
 }

@@ -39,6 +39,8 @@ export async function fanOut(plan: FanOutPlan): Promise<Figures> {
     bytesPerDelivery: (received(clients) - before.bytes) / delivered,
     deliveriesPerSecond: (delivered * 1_000) / usage.wallMs,
     deliveriesPerCpuSecond: (delivered * 1_000) / usage.serverCpuMs,
+    publicationsPerSecond: ((ledger.published - before.published) * 1_000) / usage.wallMs,
+    cpuUsPerPublication: (usage.serverCpuMs * 1_000) / (ledger.published - before.published),
     cpuUsPerDelivery: (usage.serverCpuMs * 1_000) / delivered,
     p50Ms: ledger.latencies.percentileMs(0.5),
     p95Ms: ledger.latencies.percentileMs(0.95),

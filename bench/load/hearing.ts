@@ -46,7 +46,8 @@ export class MessageLayout {
 
   #learn(text: string): void {
     const stream = /stream_name\\":\\"s\d{5}\\"/.exec(text);
-    const number = /"n":\d+\}\}$/.exec(text);
+    // Behind it may be where the message stands in its stream.
+    const number = /"n":\d+\}[},]/.exec(text);
     if (stream === null || number === null) return fail(`unexpected message: ${text}`);
     this.#streamAt = stream.index + 'stream_name\\":\\"s'.length;
     this.#numberAt = number.index + '"n":'.length;

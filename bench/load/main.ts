@@ -3,7 +3,9 @@ import { commands } from "./commands.ts";
 import { connects } from "./connects.ts";
 import { fail, succeed } from "./failure.ts";
 import { fanOut } from "./fan-out.ts";
+import { keeps } from "./keeps.ts";
 import type { Figures, LoadPlan } from "./plan.ts";
+import { returns } from "./returns.ts";
 
 const plan = JSON.parse(process.argv[2] ?? "") as LoadPlan;
 
@@ -17,6 +19,10 @@ function run(): Promise<Figures> {
       return connects(plan);
     case "commands":
       return commands(plan);
+    case "return":
+      return returns(plan);
+    case "keep":
+      return keeps(plan);
   }
 }
 

@@ -1,5 +1,5 @@
 /** What the load generator is told to do: one plan, one process, one result. */
-export type LoadPlan = FanOutPlan | ConnectPlan | CommandPlan;
+export type LoadPlan = FanOutPlan | ConnectPlan | CommandPlan | ReturnPlan | KeepPlan;
 
 /** Where the server under test listens, on 127.0.0.1, and how its clients come in. */
 export interface Endpoint {
@@ -8,6 +8,10 @@ export interface Endpoint {
   readonly isTls?: boolean;
   /** JSON Web Token that clients show as `x-jid`. Default: none. */
   readonly token?: string;
+  /** Clients speak the extended protocol, whose messages have positions. Default: the base protocol. */
+  readonly isExtended?: boolean;
+  /** Session that a client goes on with. Default: none. */
+  readonly sid?: string;
 }
 
 interface PlanBasics extends Endpoint {
@@ -55,6 +59,40 @@ export interface CommandPlan extends PlanBasics {
   readonly command: "perform" | "ping";
   readonly warmUpMs: number;
   readonly measureMs: number;
+}
+
+/** How clients come back that have lost their connection. */
+export interface Returning {
+  /** As new ones: without their sid, and without asking for what they missed. Default: false. */
+  readonly isAnew?: boolean;
+  /** What is lost, doubled or out of order is counted, and does not make the run fail. Default: false. */
+  readonly mayLose?: boolean;
+}
+
+/** Connect everybody, drop everybody, publish, and let everybody come back and ask for what was missed. */
+export interface ReturnPlan extends PlanBasics, Returning {
+  readonly kind: "return";
+  /** Clients are dealt out over them in turn. */
+  readonly streams: number;
+  /** Messages of each stream that are published while nobody is there. */
+  readonly missed: number;
+  /** Clients that go through all of it before the measured ones, so that the server's code is warm. */
+  readonly warmUpClients: number;
+  /** Connections under way at a time. */
+  readonly atOnce: number;
+}
+
+/** Fill the server with something that it keeps, twice; what the second lot adds to its memory at rest. */
+export interface KeepPlan extends PlanBasics {
+  readonly kind: "keep";
+  /** Messages that nobody hears; sessions of `clients` that came, heard a stream, and went. */
+  readonly what: "messages" | "sessions";
+  /** Of messages: how many streams, how many messages each, and about how long each message is. */
+  readonly streams: number;
+  readonly perStream: number;
+  readonly bodyBytes: number;
+  /** Waits for the server's memory to come to rest, at most this long, after each lot. */
+  readonly settleMs: number;
 }
 
 /** Plain numbers by name; the benches say which of them they show. */

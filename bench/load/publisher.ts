@@ -25,7 +25,20 @@ export class Publisher {
   }
 
   post(stream: string, n: number): void {
-    this.#waiting.push({ n, body: `{"stream":"${stream}","data":"{${this.#filling}\\"n\\":${n}}"}` });
+    this.#add(n, this.#publication(stream, n));
+  }
+
+  /** Several in one request, which is answered as its last one. */
+  postBatch(stream: string, numbers: readonly number[]): void {
+    this.#add(numbers.at(-1) ?? -1, `[${numbers.map((n) => this.#publication(stream, n)).join(",")}]`);
+  }
+
+  #publication(stream: string, n: number): string {
+    return `{"stream":"${stream}","data":"{${this.#filling}\\"n\\":${n}}"}`;
+  }
+
+  #add(n: number, body: string): void {
+    this.#waiting.push({ n, body });
     if (this.#waiting.length === 1) this.#send();
   }
 

@@ -28,9 +28,9 @@ const PONG = 0x8a;
 const inflater = new Inflater();
 
 /** What a browser sends, cookie and all: a server reads every header. */
-function handshake({ port, token }: Endpoint): string {
+function handshake({ port, token, sid, isExtended = false }: Endpoint): string {
   return [
-    "GET /cable HTTP/1.1",
+    `GET /cable${sid === undefined ? "" : `?sid=${sid}`} HTTP/1.1`,
     `Host: 127.0.0.1:${port}`,
     "Connection: Upgrade",
     "Pragma: no-cache",
@@ -44,7 +44,7 @@ function handshake({ port, token }: Endpoint): string {
     `Cookie: ${COOKIE}`,
     `Sec-WebSocket-Key: ${KEY}`,
     "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits",
-    "Sec-WebSocket-Protocol: actioncable-v1-json, actioncable-unsupported",
+    `Sec-WebSocket-Protocol: ${isExtended ? "actioncable-v1-ext-json" : "actioncable-v1-json, actioncable-unsupported"}`,
     ...(token === undefined ? [] : [`X-JID: ${token}`]),
     "\r\n",
   ].join("\r\n");
