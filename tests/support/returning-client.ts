@@ -43,6 +43,8 @@ export interface ReturningClientOptions {
   readonly mostSilentMs?: number;
   /** How to subscribe to a stream. Default: to the public stream of that name. */
   readonly identifierOf?: (stream: string) => string;
+  /** As a browser's page would say where it comes from. Default: it says nothing, as programs do. */
+  readonly origin?: string;
   /** Before it tries again: 0 ≤ n < 1 times a quarter of a second. Default Math.random. */
   readonly random?: () => number;
 }
@@ -147,7 +149,9 @@ export class ReturningClient {
   #connect(): void {
     if (!this.#isStaying) return;
     const url = this.#options.next();
-    const socket = new WebSocket(this.#sid === undefined ? url : `${url}?sid=${this.#sid}`, ["actioncable-v1-ext-json"]);
+    const socket = new WebSocket(this.#sid === undefined ? url : `${url}?sid=${this.#sid}`, ["actioncable-v1-ext-json"], {
+      origin: this.#options.origin,
+    });
     this.#socket = socket;
     this.#goodbye = undefined;
     const ifCurrent =
