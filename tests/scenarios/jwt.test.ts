@@ -102,8 +102,12 @@ describe("tokens alone decide, under another name", () => {
   it("can be large, as far as a request can", async () => {
     const token = await fresh({ note: "x".repeat(9_000) });
     await (await CableClient.connect(`${ropeway.cable}?token=${token}`)).close();
-    const { status } = await askUpgrade(ropeway.cable, { "x-token": "x".repeat(200_000) });
-    expect(status).toBe(431);
+    // Nobody reads the rest of it, so the end of the connection may overtake the answer.
+    const answer = await askUpgrade(ropeway.cable, { "x-token": "x".repeat(200_000) }).then(
+      ({ status }) => status,
+      (error: NodeJS.ErrnoException) => error.code,
+    );
+    expect([431, "ECONNRESET"]).toContain(answer);
     expect(ropeway.process.exitCode).toBeNull();
   });
 

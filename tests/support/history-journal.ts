@@ -31,7 +31,7 @@ export class Journal {
   /** Publishes so many to a stream as a publisher does: each again until it is taken. Their texts differ. */
   async publish(history: StreamHistory, stream: string, count: number): Promise<void> {
     for (let number = 0; number < count; number++) {
-      await eventually(() => this.#publishOnce(history, publicationOf(stream, this.#published++))).toBe(true);
+      await eventually(() => this.#publishOnce(history, publicationOf(stream, this.#published++)), 30_000).toBe(true);
     }
   }
 
