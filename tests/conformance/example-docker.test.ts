@@ -91,16 +91,16 @@ it(
     await everybodyIsThere();
 
     const send = overRedisx(redisUrl);
-    const publisher = new NumberedPublisher({ name: "application", stream, send, promise: "any order", everyMs: 20 });
+    const publisher = new NumberedPublisher({ name: "application", stream, send, promise: "any order", everyMs: 100 });
     onTestFinished(() => send.close());
     onTestFinished(() => publisher.stop());
-    await publisher.more(20);
+    await publisher.more(10);
 
     for (const [at, node] of nodes.entries()) {
       expect(await node.stop("SIGTERM")).toBe(0);
       await again(at);
       await everybodyIsThere();
-      await publisher.more(20);
+      await publisher.more(10);
     }
     // Nobody was sent to a node that was stopping or not there yet.
     expect(new Set(clients.flatMap(({ endings }) => endings))).toEqual(new Set(["server_restart"]));
@@ -113,7 +113,7 @@ it(
     const returned = (): ReturningClient[] => clients.filter(({ arrivals }, at) => arrivals.length > before[at]!);
     await eventually(() => returned().length).toBe(Math.max(...busiest));
     await everybodyIsThere();
-    await publisher.more(20);
+    await publisher.more(10);
     expect(returned().map(({ arrivals }) => arrivals.at(-1)!.isRestored)).toEqual(returned().map(() => true));
 
     await publisher.stop();

@@ -83,6 +83,13 @@ describe("the examples", () => {
   });
 });
 
+describe("the example for systemd", () => {
+  it("gives the process time to say goodbye", () => {
+    const [, seconds] = /^TimeoutStopSec=(\d+)$/m.exec(example("systemd/ropeway.service"))!;
+    expect(Number(seconds)).toBeGreaterThan(stopSeconds(variablesIn(example("systemd/ropeway.env"))));
+  });
+});
+
 describe("the page about deploying", () => {
   const platforms: Readonly<Record<string, Variables>> = {
     "": {},
