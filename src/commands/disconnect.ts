@@ -5,7 +5,8 @@ import type { Hub } from "../hub/hub.ts";
 import type { Logger } from "../logger.ts";
 import type { DisconnectRequest } from "../rpc/controller.ts";
 import type { DisconnectGrace } from "../rpc/disconnect-grace.ts";
-import type { Departure, Session } from "../session/session.ts";
+import type { Departure } from "../session/context.ts";
+import type { Session } from "../session/session.ts";
 import { restorable } from "./remember.ts";
 
 /** Which sessions' ends are told to the application: those that it answered for, all, or none. */

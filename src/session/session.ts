@@ -1,57 +1,17 @@
-import type { Clock } from "../clock.ts";
 import { closings, type Closing } from "../close-codes.ts";
-import { CableError, messageOf } from "../errors.ts";
 import { Cancellation, type CallSignal } from "../internal/cancellation.ts";
-import type { Logger } from "../logger.ts";
 import type { Meter } from "../limits/meter.ts";
-import type { Metrics } from "../metrics/metrics.ts";
 import type { ClientCommand, ServerMessage } from "../protocols/messages.ts";
 import type { Payload } from "../protocols/protocol.ts";
 import type { ClientEnv, Connection, ConnectionListener, Ending, Frame } from "../transports/transport.ts";
+import type { Departure, SessionContext } from "./context.ts";
 import type { Encoding } from "./encoding.ts";
-import type { Flusher } from "./flusher.ts";
 import type { Heartbeat } from "./heartbeat.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
+import { Intake, type IntakeOwner } from "./intake.ts";
 import { Outbox, type OutboxOwner } from "./outbox.ts";
-import type { Pings } from "./pings.ts";
 import { EMPTY_STATE, merge, type Subscription } from "./subscriptions.ts";
-import type { TimerWheel, WheelEntry } from "./timer-wheel.ts";
-
-/** After so many malformed frames in a row the client is not speaking our language. */
-const MOST_MALFORMED_IN_A_ROW = 20;
-
-/** What all sessions of a server share. */
-export interface SessionContext {
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly metrics: Metrics;
-  readonly flusher: Flusher;
-  readonly wheel: TimerWheel;
-  readonly pings: Pings;
-  /** From 0 to 1. */
-  readonly random: () => number;
-  /** Bytes that may wait for a client before it counts as too slow; 0 = any. */
-  readonly maxPendingBytes: number;
-  /** How long a write may take; 0 = for ever. */
-  readonly writeTimeoutMs: number;
-  readonly nativePings: boolean;
-  readonly handler: SessionHandler;
-}
-
-/** What is done with what a session receives. */
-export interface SessionHandler {
-  /** Carries out one command. The next one waits until the promise resolves. MUST NOT throw or reject. */
-  command(session: Session, command: ClientCommand): Promise<void> | void;
-  /** A command for history has come, and waits for its turn. */
-  historyAsked(session: Session, command: Extract<ClientCommand, { readonly command: "history" }>): void;
-  /** Called once, at the moment when the session stops being served. `wasOpen`: it had been accepted. */
-  ended(session: Session, wasOpen: boolean, departure: Departure): void;
-  /** Called once, when the connection is gone. */
-  gone(session: Session): void;
-}
-
-/** Who ended a session, and how: we did, or its connection went. */
-export type Departure = { readonly closing: Closing } | { readonly ending: Ending };
+import type { WheelEntry } from "./timer-wheel.ts";
 
 /**
  *   opening ──open()──▶ open ──close()──▶ closing ──closed()──▶ closed
@@ -65,14 +25,12 @@ export type Departure = { readonly closing: Closing } | { readonly ending: Endin
 type SessionState = "opening" | "open" | "closing" | "closed";
 
 /** One connected client. */
-export class Session implements ConnectionListener, WheelEntry, InboxOwner, OutboxOwner {
+export class Session implements ConnectionListener, WheelEntry, IntakeOwner, InboxOwner, OutboxOwner {
   readonly sid: string;
   readonly encoding: Encoding;
   readonly env: ClientEnv;
   /** The peer's, when it counts for a limit. */
   readonly address: string | undefined;
-  /** What its rates are counted with; undefined = no limits. */
-  readonly #meter: Meter | undefined;
   /** By identifier. */
   readonly subscriptions: Map<string, Subscription> = new Map();
   /** Connection identifiers, once accepted. */
@@ -89,14 +47,13 @@ export class Session implements ConnectionListener, WheelEntry, InboxOwner, Outb
   #state: SessionState = "opening";
   #cstate: Map<string, string> | undefined;
   #closing: Closing | undefined;
-  #malformedInARow = 0;
-  #faults = 0;
   #writeDeadlineMs = Infinity;
   #abort: Cancellation | undefined;
   #probeAnsweredAtMs = -Infinity;
   #whenDrained: (() => void)[] | undefined;
   readonly #connection: Connection;
   readonly #context: SessionContext;
+  readonly #intake: Intake;
   readonly #inbox: Inbox;
   readonly #outbox: Outbox;
   readonly #heartbeat: Heartbeat;
@@ -119,8 +76,8 @@ export class Session implements ConnectionListener, WheelEntry, InboxOwner, Outb
     this.encoding = identity.encoding;
     this.env = identity.env;
     this.#heartbeat = identity.heartbeat;
-    this.#meter = identity.meter;
     this.address = identity.address;
+    this.#intake = new Intake(context, this, identity.meter);
     this.#inbox = new Inbox(connection, this);
     this.#outbox = new Outbox(connection, context.flusher, context.metrics, this);
   }
@@ -232,34 +189,8 @@ export class Session implements ConnectionListener, WheelEntry, InboxOwner, Outb
 
   received(payload: Payload): void {
     if (this.#state === "closing" || this.#state === "closed") return;
-    const { counters } = this.#context.metrics;
-    const bytes = typeof payload === "string" ? Buffer.byteLength(payload) : payload.byteLength;
-    counters.data_rcvd_total += bytes;
     this.#heartbeat.alive();
-    if (this.#meter?.message(bytes, this.#context.clock.monotonicMs()) === false) {
-      this.#rateLimited();
-      return;
-    }
-    let command: ClientCommand;
-    try {
-      command = this.encoding.protocol.decode(payload);
-    } catch (error) {
-      this.#malformed(error);
-      return;
-    }
-    this.#malformedInARow = 0;
-    counters.client_msg_total++;
-    // A pong has said all it has to say by being there.
-    if (command.command === "pong") return;
-    if (command.command === "history") this.#context.handler.historyAsked(this, command);
-    if (command.command === "whisper" && this.#meter?.whisper(this.#context.clock.monotonicMs()) === false) {
-      // Nobody waits for a whisper to arrive, so one too many is no reason to part.
-      counters.limited_whispers_total++;
-      return;
-    }
-    this.#inbox.take(command, bytes);
-    // It can't answer pings while nobody listens.
-    if (this.#inbox.isPaused) this.#heartbeat.alive();
+    this.#intake.take(payload);
   }
 
   alive(): void {
@@ -286,6 +217,13 @@ export class Session implements ConnectionListener, WheelEntry, InboxOwner, Outb
   }
 
   // What its parts tell.
+
+  understood(command: ClientCommand, bytes: number): void {
+    if (command.command === "history") this.#context.handler.historyAsked(this, command);
+    this.#inbox.take(command, bytes);
+    // It can't answer pings while nobody listens.
+    if (this.#inbox.isPaused) this.#heartbeat.alive();
+  }
 
   execute(command: ClientCommand): Promise<void> | void {
     return this.#context.handler.command(this, command);
@@ -322,7 +260,7 @@ export class Session implements ConnectionListener, WheelEntry, InboxOwner, Outb
 
   /** Counts a fault of this client. True when it is worth a warning: the first one is, the rest would only fill the log. */
   fault(): boolean {
-    return this.#faults++ === 0;
+    return this.#intake.fault();
   }
 
   #ping(nowMs: number): void {
@@ -348,12 +286,6 @@ export class Session implements ConnectionListener, WheelEntry, InboxOwner, Outb
     });
     this.#outbox.clear();
     this.close(closings.tooSlow);
-  }
-
-  #rateLimited(): void {
-    this.#context.metrics.counters.limited_clients_total++;
-    this.#context.logger.info("session sent more than a rate limit allows", { sid: this.sid });
-    this.close(closings.rateLimited);
   }
 
   #closeOnceFlushed(): void {
@@ -382,14 +314,5 @@ export class Session implements ConnectionListener, WheelEntry, InboxOwner, Outb
     const waiting = this.#whenDrained;
     this.#whenDrained = undefined;
     for (const resolve of waiting ?? []) resolve();
-  }
-
-  #malformed(error: unknown): void {
-    this.#context.metrics.counters.failed_client_msg_total++;
-    this.#malformedInARow++;
-    const fields = { sid: this.sid, code: error instanceof CableError ? error.code : undefined, error: messageOf(error) };
-    if (this.fault()) this.#context.logger.warn("malformed message from a client", fields);
-    else this.#context.logger.debug("malformed message from a client", fields);
-    if (this.#malformedInARow >= MOST_MALFORMED_IN_A_ROW) this.close(closings.malformed);
   }
 }
