@@ -29,7 +29,7 @@ const examples = [...pages].flatMap(([path, text]): readonly Example[] => {
   const protocol = /(\S+)\.md$/.exec(path.slice("docs/protocols/".length))![1]!;
   return [...text.matchAll(/^```cable\n(.*?)^```/gms)].map(({ 1: body = "", index }) => {
     const conversation = readConversation(body);
-    const where = `${path}:${text.slice(0, index).split("\n").length}`;
+    const where = `${protocol}:${text.slice(0, index).split("\n").length}`;
     return { where, protocol, flags: conversation.flags ?? flagsOf[protocol]!, conversation };
   });
 });
