@@ -36,7 +36,9 @@ export interface Medium {
 /** Real time can't be made to pass: cases make do with this part of it. */
 const PASS_SHARE = 1 / 20;
 /** So long may it take until everything is whole again: who has not answered a ping may ask for ten seconds. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
+/** A machine that is so much later than it was asked to be may refuse what it would else give. */
+const STALL_MS = 250;
 /** Clocks are read at different moments. */
 const MARGIN_MS = 1_500;
 
@@ -122,13 +124,13 @@ class SharedGround implements Ground {
   }
 
   async pass(ms: number, step: () => boolean): Promise<void> {
-    await pause(ms * PASS_SHARE);
+    await this.#pause(ms * PASS_SHARE);
     step();
   }
 
   async settle(step: () => boolean): Promise<void> {
     for (let quiet = 0, rounds = 0; quiet < 3 && rounds < 40; quiet++, rounds++) {
-      await pause(4);
+      await this.#pause(4);
       if (step()) quiet = -1;
     }
   }
@@ -181,6 +183,12 @@ class SharedGround implements Ground {
         truth.stored((JSON.parse(json) as { n: number }).n, stream, position, this.nowMs());
       },
     });
+  }
+
+  async #pause(ms: number): Promise<void> {
+    const startedMs = performance.now();
+    await pause(ms);
+    if (performance.now() - startedMs > ms + STALL_MS) this.#options.truth.isDisturbed = true;
   }
 
   #settings(stream: string): { readonly limit: number; readonly ttlMs: number } {
