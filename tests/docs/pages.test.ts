@@ -35,6 +35,17 @@ describe.each([...pages])("%s", (path, text) => {
   });
 });
 
+describe("docs/guides/embedding.md", () => {
+  const entries = Object.keys(exports).filter((entry) => entry !== "." && entry !== "./package.json");
+  it.each(entries)("has a row for %s", (entry) => {
+    const rows = pages
+      .get("docs/guides/embedding.md")!
+      .split("\n")
+      .filter((line) => line.startsWith("| "));
+    expect(rows.filter((row) => row.includes(`\`ropeway${entry.slice(1)}\``))).toHaveLength(1);
+  });
+});
+
 describe("README.md", () => {
   it("shows commands that exist", () => {
     const readme = pages.get("README.md") ?? "";
