@@ -64,7 +64,7 @@ export class MemoryHistory implements StreamHistory {
     const { stream } = publication;
     let log = this.#logs.get(stream);
     if (log === undefined) {
-      log = new StreamLog(this.#options.newEpoch(), this.#options.settingsFor(stream), nowMs, this.#forgottenUpToSecond);
+      log = new StreamLog(stream, this.#options.newEpoch(), this.#options.settingsFor(stream), nowMs, this.#forgottenUpToSecond);
       this.#logs.set(stream, log);
     }
     return log.append(publication, nowMs);

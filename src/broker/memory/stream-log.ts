@@ -8,18 +8,15 @@ export interface StreamSettings {
   readonly ttlMs: number;
 }
 
-interface Entry {
-  readonly publication: Publication;
-  /** Unix time. */
-  readonly second: number;
-}
-
 /** What one stream remembers. Pure: time comes with each call. */
 export class StreamLog {
   readonly epoch: string;
+  readonly #stream: string;
   readonly #settings: StreamSettings;
   #offset = 0;
-  #entries: Entry[] = [];
+  #publications: Publication[] = [];
+  /** Unix time of each publication. Beside it, since an object around both would be a tenth of what a small publication takes. */
+  #seconds: number[] = [];
   /** Index of the oldest entry that is kept: those before it are cut off now and then, together. */
   #first = 0;
   #touchedAtMs: number;
@@ -27,8 +24,9 @@ export class StreamLog {
   #droppedUpToSecond: number;
 
   /** @param droppedUpToSecond what was published until then is not known, if anything was */
-  constructor(epoch: string, settings: StreamSettings, nowMs: number, droppedUpToSecond: number) {
+  constructor(stream: string, epoch: string, settings: StreamSettings, nowMs: number, droppedUpToSecond: number) {
     this.#droppedUpToSecond = droppedUpToSecond;
+    this.#stream = stream;
     this.epoch = epoch;
     this.#settings = settings;
     this.#touchedAtMs = nowMs;
@@ -39,7 +37,7 @@ export class StreamLog {
   }
 
   get newestSecond(): number {
-    return this.#entries.at(-1)?.second ?? this.#droppedUpToSecond;
+    return this.#seconds.at(-1) ?? this.#droppedUpToSecond;
   }
 
   /** Nothing was added for so long that whoever left then can't come back any more, and nothing is kept. */
@@ -55,15 +53,16 @@ export class StreamLog {
   append(publication: Publication, nowMs: number): StreamPosition {
     const position: StreamPosition = { epoch: this.epoch, offset: ++this.#offset };
     this.#touchedAtMs = nowMs;
-    this.#entries.push({ publication: { ...publication, position }, second: Math.floor(nowMs / 1_000) });
-    if (this.#entries.length - this.#first > this.#settings.limit) this.#dropOldest();
+    this.#publications.push(this.#kept(publication, position));
+    this.#seconds.push(Math.floor(nowMs / 1_000));
+    if (this.#publications.length - this.#first > this.#settings.limit) this.#dropOldest();
     return position;
   }
 
   /** Lets go of what is too old. */
   expire(nowMs: number): void {
     const oldestSecond = Math.floor((nowMs - this.#settings.ttlMs) / 1_000);
-    while (this.#first < this.#entries.length && this.#entries[this.#first]!.second < oldestSecond) this.#dropOldest();
+    while (this.#first < this.#seconds.length && this.#seconds[this.#first]! < oldestSecond) this.#dropOldest();
     this.#cutOff(0);
   }
 
@@ -71,7 +70,7 @@ export class StreamLog {
     this.expire(nowMs);
     if (epoch !== this.epoch) return { status: "gone", why: "the position is of another epoch" };
     if (offset > this.#offset) return { status: "gone", why: "the position is beyond the newest publication" };
-    const oldest = this.#offset - (this.#entries.length - this.#first) + 1;
+    const oldest = this.#offset - (this.#publications.length - this.#first) + 1;
     if (offset < oldest - 1) return { status: "gone", why: "publications after the position are not kept any more" };
     return this.#from(this.#first + (offset - (oldest - 1)));
   }
@@ -79,31 +78,41 @@ export class StreamLog {
   since(second: number, nowMs: number): HistoryAnswer {
     this.expire(nowMs);
     if (second <= this.#droppedUpToSecond) return { status: "gone", why: "publications of that time are not kept any more" };
-    let at = this.#entries.length;
-    while (at > this.#first && this.#entries[at - 1]!.second >= second) at--;
+    let at = this.#seconds.length;
+    while (at > this.#first && this.#seconds[at - 1]! >= second) at--;
     return this.#from(at);
   }
 
+  /** As small as it can be: with one copy of the stream's name, and in one piece, which a spread object is not. */
+  #kept({ json, excludeSid, broadcastType, isTransient, receivedAtMs }: Publication, position: StreamPosition): Publication {
+    return { stream: this.#stream, json, excludeSid, broadcastType, isTransient, receivedAtMs, position };
+  }
+
   #from(index: number): HistoryAnswer {
-    return { status: "complete", publications: this.#entries.slice(index).map(({ publication }) => publication), head: this.head };
+    return { status: "complete", publications: this.#publications.slice(index), head: this.head };
   }
 
   #dropOldest(): void {
-    this.#droppedUpToSecond = Math.max(this.#droppedUpToSecond, this.#entries[this.#first]!.second);
+    this.#droppedUpToSecond = Math.max(this.#droppedUpToSecond, this.#seconds[this.#first]!);
     // Let go at once of what is large; the place is reused when enough have come together.
-    this.#entries[this.#first] = DROPPED;
+    this.#publications[this.#first] = DROPPED;
     this.#first++;
     this.#cutOff(this.#settings.limit);
   }
 
   #cutOff(tolerated: number): void {
     if (this.#first <= tolerated || this.#first === 0) return;
-    this.#entries = this.#entries.slice(this.#first);
+    this.#publications = this.#publications.slice(this.#first);
+    this.#seconds = this.#seconds.slice(this.#first);
     this.#first = 0;
   }
 }
 
-const DROPPED: Entry = {
-  publication: { stream: "", json: "null", excludeSid: undefined, broadcastType: undefined, isTransient: true, receivedAtMs: 0 },
-  second: 0,
+const DROPPED: Publication = {
+  stream: "",
+  json: "null",
+  excludeSid: undefined,
+  broadcastType: undefined,
+  isTransient: true,
+  receivedAtMs: 0,
 };
