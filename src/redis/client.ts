@@ -40,6 +40,8 @@ export function newRedisClient(options: RedisClientOptions): RedisClient {
     ...(password !== undefined && { password }),
     ...(database > 0 && { database }),
     maintNotifications: "disabled" as const,
+    // Its own limit is only for commands that wait to be sent. An AbortSignal for each is more than half of what sending them costs.
+    commandOptions: { timeout: 0 },
     socket:
       "path" in at
         ? { ...socket, path: at.path, tls: false as const }
