@@ -1,17 +1,16 @@
 import type { HistoryAnswer, StreamHistory } from "../broker/broker.ts";
+import type { Clock } from "../clock.ts";
 import { closings } from "../close-codes.ts";
-import { encodeOnce } from "../hub/encode-once.ts";
-import { messageOf as wireMessageOf, type Hub } from "../hub/hub.ts";
+import type { Hub } from "../hub/hub.ts";
 import type { Logger } from "../logger.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { HistoryRequest } from "../protocols/messages.ts";
-import type { Publication, StreamPosition } from "../publications/publication.ts";
-import type { Encoding } from "../session/encoding.ts";
+import type { StreamPosition } from "../publications/publication.ts";
 import { Hold } from "../session/hold.ts";
 import type { Session } from "../session/session.ts";
 import type { Subscription } from "../session/subscriptions.ts";
+import { EncodedBacklogs } from "./encoded-backlogs.ts";
 import type { Standing } from "./tails.ts";
-import type { Frame } from "../transports/transport.ts";
 
 export interface ReplayOptions {
   readonly history: StreamHistory;
@@ -21,6 +20,7 @@ export interface ReplayOptions {
   readonly standing: (stream: string) => Standing;
   /** Whether listeners here have still to hear something up to `head`. */
   readonly isBehind: (stream: string, head: StreamPosition) => boolean;
+  readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
 }
@@ -42,14 +42,13 @@ const NOTHING: HistoryAnswer = { status: "complete", publications: [], head: und
  */
 export class Replay {
   readonly #options: ReplayOptions;
-  /** Clients that come back together ask for the same: what was encoded in this turn, by identifier. */
-  #encoded: Map<string, Map<Publication, (encoding: Encoding) => Frame>> | undefined;
-
+  readonly #encoded: EncodedBacklogs;
   /** An answer waits until what was held back without being asked for is sent. */
   readonly #lettingGo = new WeakMap<Subscription, Promise<void>>();
 
   constructor(options: ReplayOptions) {
     this.#options = options;
+    this.#encoded = new EncodedBacklogs(options.clock);
   }
 
   /** A hold for a stream that the subscription is going to hear; undefined when nothing of it is kept, so that nothing is to come first. */
@@ -189,7 +188,7 @@ export class Replay {
       if (!session.isOpen) return false;
       // The client has unsubscribed meanwhile.
       if (subscription.holds?.get(stream) !== hold) return true;
-      session.push(this.#frame(publication, subscription.identifier, session.encoding));
+      session.push(this.#encoded.frame(publication, subscription.identifier, session.encoding));
     }
     return session.isOpen;
   }
@@ -228,18 +227,6 @@ export class Replay {
       if (shown === undefined || !isBehind(stream, shown)) release();
     }
     if (subscription.holds?.size === 0) subscription.holds = undefined;
-  }
-
-  #frame(publication: Publication, identifier: string, encoding: Encoding): Frame {
-    if (this.#encoded === undefined) {
-      this.#encoded = new Map();
-      setImmediate(() => (this.#encoded = undefined));
-    }
-    let ofIdentifier = this.#encoded.get(identifier);
-    if (ofIdentifier === undefined) this.#encoded.set(identifier, (ofIdentifier = new Map()));
-    let frameFor = ofIdentifier.get(publication);
-    if (frameFor === undefined) ofIdentifier.set(publication, (frameFor = encodeOnce(wireMessageOf(publication, identifier))));
-    return frameFor(encoding);
   }
 }
 

@@ -1,0 +1,76 @@
+import type { Clock } from "../clock.ts";
+import { messageOf } from "../hub/hub.ts";
+import type { Publication } from "../publications/publication.ts";
+import type { Encoding } from "../session/encoding.ts";
+import type { Frame } from "../transports/transport.ts";
+
+/** How long it is remembered, and how much: clients that come back together ask for the same within moments. */
+const REMEMBERED_MS = 1_000;
+const MOST_BYTES = 8 * 1024 * 1024;
+
+interface Encoded {
+  readonly publication: Publication;
+  readonly frame: Frame;
+}
+
+/** What one kind of client hears of a stream. */
+interface Backlog {
+  readonly encoding: Encoding;
+  readonly identifier: string;
+  readonly stream: string;
+  /** By offset. */
+  readonly encoded: Map<number, Encoded>;
+}
+
+/** Messages of backlogs, each encoded once for all clients that ask for it within a second. */
+export class EncodedBacklogs {
+  readonly #clock: Clock;
+  #ofEncoding = new Map<Encoding, Map<string, Map<string, Backlog>>>();
+  /** A client asks for many messages of one stream. */
+  #latest: Backlog | undefined;
+  #bytes = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  frame(publication: Publication, identifier: string, encoding: Encoding): Frame {
+    const { stream, position } = publication;
+    if (position === undefined) return encoding.frame(messageOf(publication, identifier));
+    const { encoded } = this.#backlog(stream, identifier, encoding);
+    const known = encoded.get(position.offset);
+    if (known !== undefined && isSame(known.publication, publication)) return known.frame;
+    const frame = encoding.frame(messageOf(publication, identifier));
+    this.#bytes += frame.bytes.length;
+    if (this.#bytes <= MOST_BYTES) encoded.set(position.offset, { publication, frame });
+    else this.#forget();
+    return frame;
+  }
+
+  #backlog(stream: string, identifier: string, encoding: Encoding): Backlog {
+    const latest = this.#latest;
+    if (latest?.stream === stream && latest.identifier === identifier && latest.encoding === encoding) return latest;
+    if (this.#ofEncoding.size === 0) this.#clock.after(REMEMBERED_MS, () => this.#forget());
+    const ofIdentifier = getOrAdd(this.#ofEncoding, encoding, () => new Map<string, Map<string, Backlog>>());
+    const ofStream = getOrAdd(ofIdentifier, identifier, () => new Map<string, Backlog>());
+    return (this.#latest = getOrAdd(ofStream, stream, () => ({ encoding, identifier, stream, encoded: new Map() })));
+  }
+
+  #forget(): void {
+    this.#ofEncoding = new Map();
+    this.#latest = undefined;
+    this.#bytes = 0;
+  }
+}
+
+/** Stores make a new object of each reading. */
+function isSame(one: Publication, other: Publication): boolean {
+  if (one === other) return true;
+  return one.position?.epoch === other.position?.epoch && one.json === other.json && one.broadcastType === other.broadcastType;
+}
+
+function getOrAdd<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
+  let value = map.get(key);
+  if (value === undefined) map.set(key, (value = make()));
+  return value;
+}
