@@ -1,13 +1,13 @@
 import type { Contender } from "./contenders.ts";
 import type { Ports } from "./contenders.ts";
-import type { CommandPlan, ConnectPlan, Endpoint, FanOutPlan, Figures, KeepPlan, Returning, ReturnPlan } from "./load/plan.ts";
+import type { Askable, CommandPlan, ConnectPlan, Endpoint, FanOutPlan, Figures, KeepPlan, Returning, ReturnPlan } from "./load/plan.ts";
 import type { BenchOptions } from "./options.ts";
 
 /** A plan without what is known only once the server runs. */
 export type CasePlan = Body<FanOutPlan> | Body<ConnectPlan> | Body<CommandPlan> | Body<ReturnPlan> | Body<KeepPlan>;
 type Body<Plan> = Omit<
   Plan,
-  Exclude<keyof Endpoint, "isExtended"> | keyof Returning | "serverPid" | "serverCore" | "loadCore" | "deadlineMs"
+  Exclude<keyof Endpoint, "isExtended"> | keyof Returning | keyof Askable | "serverPid" | "serverCore" | "loadCore" | "deadlineMs"
 >;
 
 /** One amount of work that all contenders are given. */
@@ -17,7 +17,7 @@ export interface BenchCase {
 }
 
 /** What clients of one contender do otherwise. */
-export type ClientTraits = Omit<Endpoint, "port" | "sid"> & Returning;
+export type ClientTraits = Omit<Endpoint, "port" | "sid"> & Returning & Askable;
 
 /** A server that keeps things for the one under test. */
 export type Store = "redis" | "nats";
@@ -28,6 +28,8 @@ export interface Variant {
   /** Options besides the usual ones; of one that is there twice, the last one counts. */
   readonly flags?: (ports: Ports) => readonly string[];
   readonly env?: (ports: Ports) => Readonly<Record<string, string>>;
+  /** Of Node.js, when it is Ropeway. Default: none. */
+  readonly nodeFlags?: readonly string[];
   /** What its clients have to do otherwise. */
   readonly client?: ClientTraits;
   /** Started anew for each run, on the generator's core. Default: none. */

@@ -41,7 +41,8 @@ export function contenders(options: BenchOptions, { baselines = [], variants, pe
   const wanted = (role: Contender["role"]): boolean => options.only?.includes(role) ?? true;
   const all: Contender[] = [];
   if (wanted("ours")) all.push(...(variants ?? [undefined]).map((variant) => ours(options, variant)));
-  if (wanted("before") && options.before !== undefined) all.push(cableServer("before", [options.node, options.before], variants?.[0]));
+  if (wanted("before") && options.before !== undefined)
+    all.push(cableServer("before", [options.node, ...(variants?.[0].nodeFlags ?? []), options.before], variants?.[0]));
   if (wanted("baseline")) all.push(...baselines.map((name) => baseline(name, options)));
   if (wanted("peer") && options.peer !== undefined) {
     const words = split(options.peer);
@@ -62,7 +63,7 @@ function ours(options: BenchOptions, variant: Variant | undefined): Contender {
     ...traits(variant),
     command: (ports) => ({
       program: options.node,
-      args: [...profiling, OURS, ...cableFlags(ports, variant)],
+      args: [...profiling, ...(variant?.nodeFlags ?? []), OURS, ...cableFlags(ports, variant)],
       env: variant?.env?.(ports) ?? {},
     }),
   };

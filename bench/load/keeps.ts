@@ -1,4 +1,3 @@
-import { rssBytesOf } from "../usage.ts";
 import { CableClient, connectClients } from "./client.ts";
 import { ChunkClock, pause } from "./clock.ts";
 import { fail } from "./failure.ts";
@@ -22,11 +21,10 @@ export async function keeps(plan: KeepPlan): Promise<Figures> {
   const meter = new Meter(plan);
   await fill(plan, 0);
   await quiet(plan.serverPid);
-  const rssBefore = await settledRss(plan);
+  const rssBefore = await rssAtRest(plan);
   await fill(plan, plan.streams);
   await quiet(plan.serverPid);
-  await settledRss(plan);
-  const rssAfter = rssBytesOf(plan.serverPid);
+  const rssAfter = await rssAtRest(plan);
   const items = plan.what === "messages" ? plan.streams * plan.perStream : plan.clients;
   return {
     ...meter.stop(),
@@ -35,6 +33,14 @@ export async function keeps(plan: KeepPlan): Promise<Figures> {
     rssBeforeMib: rssBefore / MIB,
     rssAfterMib: rssAfter / MIB,
   };
+}
+
+async function rssAtRest(plan: KeepPlan): Promise<number> {
+  if (plan.collectsGarbage === true) {
+    process.kill(plan.serverPid, "SIGUSR2");
+    await quiet(plan.serverPid);
+  }
+  return settledRss(plan);
 }
 
 /** A batch to each of the streams, which nobody else has. */

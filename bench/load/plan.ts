@@ -69,6 +69,12 @@ export interface Returning {
   readonly mayLose?: boolean;
 }
 
+/** What can be asked of the server, besides what its clients ask. */
+export interface Askable {
+  /** It collects its garbage on SIGUSR2. Default: it can't be made to, and the signal is not sent. */
+  readonly collectsGarbage?: boolean;
+}
+
 /** Connect everybody, drop everybody, publish, and let everybody come back and ask for what was missed. */
 export interface ReturnPlan extends PlanBasics, Returning {
   readonly kind: "return";
@@ -83,7 +89,7 @@ export interface ReturnPlan extends PlanBasics, Returning {
 }
 
 /** Fill the server with something that it keeps, twice; what the second lot adds to its memory at rest. */
-export interface KeepPlan extends PlanBasics {
+export interface KeepPlan extends PlanBasics, Askable {
   readonly kind: "keep";
   /** Messages that nobody hears; sessions of `clients` that came, heard a stream, and went. */
   readonly what: "messages" | "sessions";
