@@ -64,7 +64,7 @@ describe("a failover", () => {
   });
   afterEach(() => stage.close());
 
-  it("to a replica with everything keeps publishers and readers going", async () => {
+  it("to a replica with everything keeps publishers and readers going", { timeout: 60_000 }, async () => {
     const [master] = await roles();
     await journal.publish(history, "a", 20);
     await journal.publish(history, "b", 1);
