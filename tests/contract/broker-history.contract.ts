@@ -361,7 +361,9 @@ export function historyContract(name: string, open: OpenBrokerRig): void {
         const fresh = await history.append(publicationOf("only later", 0));
         await rollBack();
         await eventually(() => stateless(() => history.after("a", lost))).toMatchObject({ status: "gone" });
-        expect(offsetsOf(await history.after("only later", fresh))).toBe("gone");
+        // In a cluster each stream may be on a node of its own, and those come back one by one.
+        await eventually(() => stateless(() => history.after("only later", fresh))).toMatchObject({ status: "gone" });
+        await eventually(() => stateless(() => history.head("b"))).not.toBeInstanceOf(Error);
         for (const stream of ["a", "only later"]) expect(offsetsOf(await history.since(stream, second, true))).toBe("gone");
         await journal.checkAll(history, "a", "b");
         for (const stream of ["a", "b"]) await journal.publish(history, stream, 8);
