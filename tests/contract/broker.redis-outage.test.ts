@@ -35,7 +35,7 @@ function session(sid: string, identifiers: string): Restorable {
 
 describe("a Redis that writes all it does to a file", () => {
   beforeEach(async () => {
-    await server.restart({ config: ["--appendonly", "yes"] });
+    await server.restart({ config: ["--appendonly", "yes", "--appendfsync", "always"] });
     await away();
     await connected(node);
   });

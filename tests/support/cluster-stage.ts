@@ -135,11 +135,12 @@ export class ClusterStage {
     return this.clients.flatMap((client) => faultsOf(client, this.#sources));
   }
 
-  /** The newest acknowledged of each publisher that the client has not heard yet. */
+  /** The newest acknowledged of each publisher that the client has neither heard yet nor been told that it may have missed. */
   #lagOf(client: ReturningClient): string[] {
     return this.#sources.flatMap((publisher) => {
       const last = publisher.sent.findLastIndex(({ isAcknowledged }) => isAcknowledged);
-      return client.timesHeard(publisher, last) > 0 ? [] : [`${publisher.name}'s ${last}`];
+      const isDone = client.timesHeard(publisher, last) > 0 || client.wasToldSince(publisher.stream, publisher.sent[last]!.startedAtMs);
+      return isDone ? [] : [`${publisher.name}'s ${last}`];
     });
   }
 

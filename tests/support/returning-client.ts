@@ -99,6 +99,11 @@ export class ReturningClient {
     return [...this.views].flatMap(([stream, { heard }]) => (heard.some(({ kind }) => kind === "told") ? [stream] : []));
   }
 
+  /** Whether it was told at that moment (of `performance.now()`) or later that something of the stream may be missing. */
+  wasToldSince(stream: string, atMs: number): boolean {
+    return this.views.get(stream)!.heard.some((item) => item.kind === "told" && item.atMs >= atMs);
+  }
+
   get sid(): string | undefined {
     return this.#sid;
   }
