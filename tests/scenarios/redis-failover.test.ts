@@ -107,7 +107,7 @@ describe("a master behind a sentinel is killed under load", () => {
     await knowsReplicas(sentinel.url, 1);
   });
 
-  it("and its replica goes on: nobody is disconnected, and what comes after is whole and in order", async () => {
+  it("and its replica goes on: nobody is disconnected, and what comes after is whole and in order", { timeout: 60_000 }, async () => {
     const ropeway = await ropewayWith(
       `--redis_url=redis://:${password}@mymaster`,
       `--redis_sentinels=:s3ntinel-pa55@127.0.0.1:${sentinel.port}`,
@@ -119,7 +119,7 @@ describe("a master behind a sentinel is killed under load", () => {
 });
 
 describe("a node of a cluster is killed under load", () => {
-  it("and another one goes on: nobody is disconnected, and what comes after is whole and in order", async () => {
+  it("and another one goes on: nobody is disconnected, and what comes after is whole and in order", { timeout: 60_000 }, async () => {
     const cluster = await startCluster();
     cleanups.push(() => cluster.kill());
     const ropeway = await ropewayWith(`--redis_url=${cluster.nodes.map(nodeUrl).join(",")}`);

@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { WebSocket, type ClientOptions } from "ws";
 
 const PATIENCE_MS = 5_000;
@@ -75,8 +74,10 @@ export class CableClient {
 
   /** The connection just breaks. */
   async drop(): Promise<void> {
+    // Not by `once`, which rejects when it breaks before it was established.
+    const closed = new Promise((resolve) => this.socket.once("close", resolve));
     this.socket.terminate();
-    if (this.socket.readyState !== WebSocket.CLOSED) await once(this.socket, "close");
+    if (this.socket.readyState !== WebSocket.CLOSED) await closed;
   }
 
   #received(message: Received): void {
