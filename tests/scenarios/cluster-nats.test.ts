@@ -3,7 +3,7 @@
 import { WebSocket } from "ws";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { CableClient, publicStream } from "../support/cable-client.ts";
-import { ClusterStage, streams } from "../support/cluster-stage.ts";
+import { ClusterStage } from "../support/cluster-stage.ts";
 import { eventually } from "../support/eventually.ts";
 import { overNats } from "../support/numbered-publisher.ts";
 import { startNats, type NatsServer } from "../support/nats-server.ts";
@@ -69,7 +69,8 @@ describe("NATS is killed and started again under load", { timeout: 60_000 }, () 
     const before = stage.clients.map(({ timesTold }) => timesTold);
     await dies();
     const since = stage.clients.map(({ timesTold }, at) => timesTold - before[at]!);
-    expect(Math.min(...since)).toBeGreaterThanOrEqual(streams.length);
+    // Of which streams is for `isWhole` to judge.
+    expect(Math.min(...since)).toBeGreaterThan(0);
   });
 
   it.each([
@@ -83,7 +84,7 @@ describe("NATS is killed and started again under load", { timeout: 60_000 }, () 
     await stage.load();
     await dies({ isEmpty });
     const told = stage.clients.map(({ timesTold }) => timesTold);
-    if (isEmpty) expect(Math.min(...told)).toBeGreaterThanOrEqual(streams.length);
+    if (isEmpty) expect(Math.min(...told)).toBeGreaterThan(0);
     else expect(Math.max(...told)).toBe(0);
   });
 
