@@ -16,7 +16,7 @@ export interface ReplayOptions {
   readonly history: StreamHistory;
   /** Asked for late: the hub is made with what this belongs to. */
   readonly hub: () => Hub;
-  /** Where a stream stands on this node; undefined: unknown, or nothing was published. */
+  /** Where a stream stands on this node. */
   readonly standing: (stream: string) => Standing;
   /** Whether listeners here have still to hear something up to `head`. */
   readonly isBehind: (stream: string, head: StreamPosition) => boolean;

@@ -1,4 +1,5 @@
-import type { CommandAnswer, Controller } from "../../src/rpc/controller.ts";
+import type { Controller } from "../../src/rpc/controller.ts";
+import { acceptance } from "../support/scripted-controller.ts";
 
 /** Streams `s0` and up; the last one is not kept. */
 export function streamNames(count: number): readonly string[] {
@@ -23,18 +24,6 @@ export function channelsOf(streams: readonly string[]): readonly Channel[] {
   return [...alone, ...pairs];
 }
 
-const NOTHING: CommandAnswer = {
-  status: "accepted",
-  disconnect: false,
-  stopAllStreams: false,
-  stoppedStreams: [],
-  streams: [],
-  transmissions: [],
-  cstate: new Map(),
-  istate: new Map(),
-  presence: undefined,
-};
-
 /** The application: it takes its time to answer for every other pair. */
 export function pairsController(channels: readonly Channel[]): Controller {
   const indexes = new Map(channels.map((channel, index) => [channel.identifier, { channel, index }]));
@@ -44,9 +33,9 @@ export function pairsController(channels: readonly Channel[]): Controller {
     async command({ command, identifier }) {
       const { channel, index } = indexes.get(identifier)!;
       if (index % 2 === 1) await new Promise((resolve) => setImmediate(resolve));
-      if (command !== "subscribe") return NOTHING;
+      if (command !== "subscribe") return acceptance;
       const transmissions = [JSON.stringify({ type: "confirm_subscription", identifier })];
-      return { ...NOTHING, streams: channel.streams, transmissions };
+      return { ...acceptance, streams: channel.streams, transmissions };
     },
     disconnect: async () => {},
   };

@@ -19,7 +19,8 @@ export interface ScriptedController {
   readonly running: readonly PendingCall[];
 }
 
-const acceptance: CommandAnswer = {
+/** What the application answers when it has nothing to say. */
+export const acceptance: CommandAnswer = {
   status: "accepted",
   disconnect: false,
   stopAllStreams: false,
