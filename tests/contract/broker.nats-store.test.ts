@@ -203,6 +203,27 @@ it("thousands who come back at once share a few readings", async () => {
   expect(readings).toBeLessThan(500);
 });
 
+it("a bucket that another node is just making is asked for nothing until it takes messages", async () => {
+  // A nats-server older than 2.9.15 crashes when it is asked for a message then.
+  const manager = await asked();
+  const calls: string[] = [];
+  client!.subscribe("$JS.API.STREAM.>", { callback: (_, { subject }) => void calls.push(subject) });
+  const bucket = "late-ropeway-streams";
+  await manager.streams.add({ name: `KV_${bucket}`, subjects: ["not.yet"], max_msgs_per_subject: 1 });
+  const late = new BrokerStage(await openNatsRig(server, { prefix: "late" }));
+  const starting = late.node();
+  try {
+    await eventually(() => calls).toContain(`$JS.API.STREAM.INFO.KV_${bucket}`);
+    for (let trips = 0; trips < 100; trips++) await client!.flush();
+    expect(calls.filter((subject) => subject.includes(".MSG.GET."))).toEqual([]);
+    await manager.streams.update(`KV_${bucket}`, { subjects: [`$KV.${bucket}.>`] });
+    await starting;
+    await eventually(() => calls).toContain(`$JS.API.STREAM.MSG.GET.KV_${bucket}`);
+  } finally {
+    await late.stop(await starting);
+  }
+});
+
 /** The machine's clock as it will be, where long waits are short. */
 function hoursLater(hours: number): Clock {
   const clock = systemClock();

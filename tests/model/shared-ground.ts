@@ -74,7 +74,13 @@ class SharedGround implements Ground {
     const { setting } = this.#options.case;
     await Promise.all(Array.from({ length: setting.nodes }, (_, node) => this.#startNode(node)));
     // Until then they may refuse everything.
-    while (this.#remotes.some((remote) => remote.state?.().isConnected === false)) await pause(2);
+    const untilMs = performance.now() + PATIENCE_MS;
+    for (;;) {
+      const away = this.#remotes.map((remote) => remote.state?.()).find((state) => state?.isConnected === false);
+      if (away === undefined) return;
+      if (performance.now() > untilMs) throw new Error(`a node does not reach ${away.target}: ${away.problem}`);
+      await pause(2);
+    }
   }
 
   nowMs(): number {

@@ -77,12 +77,18 @@ async function launch(options: NatsServerOptions, port: number, folder: string):
   const child = spawn("nats-server", ["--config", file], { stdio: ["ignore", "ignore", "pipe"] });
   ownProcess(child);
   let output = "";
+  let isReady = false;
   await new Promise<void>((resolve, reject) => {
     child.once("error", reject);
-    child.once("close", () => reject(new Error(`nats-server ended at once:\n${output}`)));
+    child.once("close", (code) => {
+      // By itself: whoever waits for it in vain should know why.
+      if (isReady && code !== null) console.error(`nats-server ended with ${code}:\n${output}`);
+      reject(new Error(`nats-server ended at once:\n${output}`));
+    });
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       if (output.length < 65_536) output += text;
-      if (output.includes("Server is ready")) resolve();
+      isReady ||= output.includes("Server is ready");
+      if (isReady) resolve();
     });
   });
   return child;

@@ -38,8 +38,9 @@ export class Bucket {
         duplicatesMs,
         replicas,
       });
-      return;
     }
+    await js.completed(`${this.#before}prepared`);
+    if (there === undefined) return;
     const { max_age: age, duplicate_window: window, num_replicas: copies } = there.config;
     if (age === nanos(maxAgeMs) && window === nanos(duplicatesMs) && copies === replicas) return;
     await js.change(this.stream, { max_age: nanos(maxAgeMs), duplicate_window: nanos(duplicatesMs), num_replicas: replicas });

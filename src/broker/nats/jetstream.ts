@@ -10,6 +10,7 @@ import {
   type StreamConfig,
   type StreamInfo,
 } from "@nats-io/jetstream";
+import type { Clock } from "../../clock.ts";
 import { headers, type NatsClient } from "../../nats/open.ts";
 
 /** There is no such JetStream stream, or nobody who leads it. */
@@ -47,6 +48,7 @@ export interface StoredMessage {
 }
 
 const operation = "KV-Operation";
+const completionPauseMs = 10;
 
 /** JetStream over one connection, as far as it is needed here. Each call rejects when it is not answered in time. */
 export class JetStream {
@@ -54,16 +56,18 @@ export class JetStream {
   readonly timeoutMs: number;
   readonly manager: JetStreamManager;
   readonly #publisher: JetStreamClient;
+  readonly #clock: Clock;
 
-  private constructor(client: NatsClient, timeoutMs: number, manager: JetStreamManager) {
+  private constructor(client: NatsClient, timeoutMs: number, manager: JetStreamManager, clock: Clock) {
     this.client = client;
     this.timeoutMs = timeoutMs;
     this.manager = manager;
+    this.#clock = clock;
     this.#publisher = jetstream(client, { timeout: timeoutMs });
   }
 
-  static async over(client: NatsClient, timeoutMs: number): Promise<JetStream> {
-    return new JetStream(client, timeoutMs, await jetstreamManager(client, { timeout: timeoutMs, checkAPI: false }));
+  static async over(client: NatsClient, timeoutMs: number, clock: Clock): Promise<JetStream> {
+    return new JetStream(client, timeoutMs, await jetstreamManager(client, { timeout: timeoutMs, checkAPI: false }), clock);
   }
 
   /** undefined: there is none of this name. */
@@ -122,6 +126,26 @@ export class JetStream {
     const { seq, error } = JSON.parse(answer.string()) as { readonly seq?: number; readonly error?: ApiProblem };
     if (seq === undefined) throw errorOf(error ?? { description: "JetStream's answer makes no sense" });
     return seq;
+  }
+
+  /**
+   * Waits until the stream of this subject is complete: somebody else may be creating it just now. A nats-server older than 2.9.15 has it by
+   * its name already then, and crashes when it is asked for a message or a consumer. Messages are taken last: this one's condition can't be
+   * met, so it is not stored.
+   * @throws {NoStream} when it is not complete in time.
+   */
+  async completed(subject: string): Promise<void> {
+    const untilMs = this.#clock.monotonicMs() + this.timeoutMs;
+    for (;;) {
+      try {
+        await this.publish(subject, "", { expected: Number.MAX_SAFE_INTEGER });
+        return;
+      } catch (error) {
+        if (error instanceof WrongRevision) return;
+        if (!(error instanceof NoStream) || this.#clock.monotonicMs() > untilMs) throw error;
+        await new Promise<void>((resolve) => this.#clock.after(completionPauseMs, resolve));
+      }
+    }
   }
 
   /** Somebody answers there, or that can't be found out. */

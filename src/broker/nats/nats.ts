@@ -57,6 +57,7 @@ class NatsBroker implements Broker {
   readonly sessions: NatsSessions | undefined;
   readonly presence: NatsPresence | undefined;
   readonly #timeoutMs: number;
+  readonly #clock: Clock;
   readonly #names: BrokerNames;
   readonly #nats: OpenedNats;
   readonly #directory: Directory;
@@ -71,6 +72,7 @@ class NatsBroker implements Broker {
   constructor({ prefix = "", sessionsTtlMs, presenceTtlMs, replicas = 1, timeoutMs = 5_000, ...options }: NatsBrokerOptions) {
     const { clock, random = Math.random } = options;
     this.#timeoutMs = timeoutMs;
+    this.#clock = clock;
     const names = (this.#names = new BrokerNames(prefix));
     this.#nats = openNats({
       ...options,
@@ -152,7 +154,7 @@ class NatsBroker implements Broker {
 
   /** Nothing is used before it is known that what was stored is still there. */
   async #prepare(client: NatsClient): Promise<void> {
-    const js = await JetStream.over(client, this.#timeoutMs);
+    const js = await JetStream.over(client, this.#timeoutMs, this.#clock);
     try {
       await this.#open(js);
     } catch (error) {
