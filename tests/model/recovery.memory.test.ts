@@ -6,4 +6,4 @@ it("keeps the promise of recovery on one node with a memory broker, whatever hap
   const explored = await explore({ openGround: openMemoryGround, nodes: 1, runs: 10_000 });
   console.info(`recovery on memory: ${JSON.stringify(explored)}`);
   expect(explored.confirmed).toBeGreaterThan(explored.runs);
-}, 600_000);
+}, 300_000);

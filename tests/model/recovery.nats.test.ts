@@ -17,7 +17,7 @@ describe("the promise of recovery on three nodes with a NATS broker", () => {
     const explored = await explore({ openGround, nodes: 3, runs: 200, weights, atOnce: 12 });
     console.info(`recovery on NATS: ${JSON.stringify(explored)}`);
     expect(explored.confirmed).toBeGreaterThan(explored.runs / 2);
-  }, 600_000);
+  }, 300_000);
 
   it("is kept when NATS dies and comes back, with all or with nothing", async () => {
     const weights = { "restart broker": 2 };
@@ -25,5 +25,5 @@ describe("the promise of recovery on three nodes with a NATS broker", () => {
     const explored = await explore({ openGround, nodes: 2, runs: 50, weights, atOnce: 6 });
     console.info(`recovery with restarts of NATS: ${JSON.stringify(explored)}`);
     expect(explored.restarts).toBeGreaterThan(20);
-  }, 600_000);
+  }, 300_000);
 });
