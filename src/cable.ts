@@ -6,7 +6,7 @@ import type { Clock } from "./clock.ts";
 import { closings } from "./close-codes.ts";
 import { connect } from "./commands/connect.ts";
 import type { CommandContext } from "./commands/context.ts";
-import { disconnect, type DisconnectMode, type EndingContext } from "./commands/disconnect.ts";
+import { disconnect, isTold, type DisconnectMode, type EndingContext } from "./commands/disconnect.ts";
 import { dispatch } from "./commands/dispatch.ts";
 import { asksForSomething } from "./commands/history.ts";
 import { announceLeave } from "./commands/presence.ts";
@@ -143,9 +143,10 @@ export function createCable(parts: CableParts): Cable {
     sessions: broker?.sessions,
     presence: broker?.presence,
     allowsPresence: parts.allowsPresence ?? (() => true),
-    supersede(sid) {
+    supersede(sid, stored) {
       supersedeHere(sid);
-      tellNodes(pubsub, { command: "supersede", sid }, logger);
+      // Else no other node has anything to end: neither a connection nor a call to the application that still waits.
+      if (stored.hasLeft !== true || isTold(parts.disconnectMode, stored)) tellNodes(pubsub, { command: "supersede", sid }, logger);
     },
     ended: (session) => disconnect(ending, session, BROKEN),
     onFailure: tracing.commandFailed,

@@ -93,6 +93,8 @@ export interface StoredSession {
   readonly wantsDisconnect: boolean;
   readonly cstate: Readonly<Record<string, string>>;
   readonly subscriptions: readonly StoredSubscription[];
+  /** The node that had its connection knows that this is over, so nobody has to be told to end it. Default false. */
+  readonly hasLeft?: boolean;
 }
 
 export interface StoredSubscription {

@@ -1,11 +1,12 @@
 import type { StoredSession, StoredSubscription } from "./broker.ts";
 
 /** A session as stores have it: JSON with short keys, since there may be many. */
-export function encodeSession({ identifiers, isProven, wantsDisconnect, cstate, subscriptions }: StoredSession): string {
+export function encodeSession({ identifiers, isProven, wantsDisconnect, cstate, subscriptions, hasLeft }: StoredSession): string {
   return JSON.stringify({
     i: identifiers,
     p: isProven || undefined,
     d: wantsDisconnect || undefined,
+    g: hasLeft,
     c: cstate,
     s: subscriptions.map(({ identifier, isLocal, streams, istate, presence }) => ({
       i: identifier,
@@ -20,13 +21,14 @@ export function encodeSession({ identifiers, isProven, wantsDisconnect, cstate, 
 /** undefined: it is nothing that `encodeSession` writes. */
 export function decodeSession(text: string): StoredSession | undefined {
   try {
-    const { i, p, d, c, s } = fields(JSON.parse(text));
+    const { i, p, d, g, c, s } = fields(JSON.parse(text));
     return {
       identifiers: string(i),
       isProven: p === true,
       wantsDisconnect: d === true,
       cstate: strings(c),
       subscriptions: list(s).map(decodeSubscription),
+      ...(g === true && { hasLeft: true }),
     };
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof TypeError) return undefined;

@@ -1,6 +1,6 @@
 import type { FindLocalChannel } from "../auth/channels.ts";
 import type { Identity } from "../auth/identity.ts";
-import type { PresenceStore, SessionStore } from "../broker/broker.ts";
+import type { PresenceStore, SessionStore, StoredSession } from "../broker/broker.ts";
 import type { Clock } from "../clock.ts";
 import type { Hub } from "../hub/hub.ts";
 import type { Logger } from "../logger.ts";
@@ -28,7 +28,7 @@ export interface CommandContext {
   /** Whether anybody may be present in a stream. */
   readonly allowsPresence: (stream: string) => boolean;
   /** The client of this session goes on with another one: its connection, on whichever node, ends without a word to the application. */
-  readonly supersede: (sid: string) => void;
+  readonly supersede: (sid: string, stored: StoredSession) => void;
   /** A session that was to be restored has lost its connection before that was done. */
   readonly ended: (session: Session) => void;
   readonly metrics: Metrics;

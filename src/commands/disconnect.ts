@@ -7,7 +7,7 @@ import type { DisconnectRequest } from "../rpc/controller.ts";
 import type { DisconnectGrace } from "../rpc/disconnect-grace.ts";
 import type { Departure } from "../session/context.ts";
 import type { Session } from "../session/session.ts";
-import { restorable } from "./remember.ts";
+import { restorableLeft } from "./remember.ts";
 
 /** Which sessions' ends are told to the application: those that it answered for, all, or none. */
 export type DisconnectMode = "auto" | "always" | "never";
@@ -45,11 +45,16 @@ export function disconnect(context: EndingContext, session: Session, departure: 
   if (outlook === "forgotten") {
     if (session.isRestorable) sessions?.forget(session.sid);
   } else {
-    sessions?.leave(restorable(session));
+    sessions?.leave(restorableLeft(session));
   }
-  if (disconnectMode === "never" || (disconnectMode === "auto" && !session.wantsDisconnect)) return;
+  if (!isTold(disconnectMode, session)) return;
   if (outlook === "awaited") context.grace.defer(requestOf(session));
   else context.tell(requestOf(session));
+}
+
+/** Whether the application hears of a session's end. */
+export function isTold(mode: DisconnectMode, { wantsDisconnect }: Pick<Session, "wantsDisconnect">): boolean {
+  return mode === "always" || (mode === "auto" && wantsDisconnect);
 }
 
 function outlookOf(session: Session, departure: Departure): Outlook {

@@ -14,9 +14,14 @@ export function remember({ sessions, logger }: Pick<CommandContext, "sessions" |
   logger.info("A session has become too large to be kept: its client can't come back to it", { sid: session.sid });
 }
 
-/** A session as the store sees it. */
-export function restorable(session: Session): Restorable {
+/** A session as the store sees it while its connection is there. */
+function restorable(session: Session): Restorable {
   return { sid: session.sid, snapshot: () => snapshotOf(session) };
+}
+
+/** The same once that is over. */
+export function restorableLeft(session: Session): Restorable {
+  return { sid: session.sid, snapshot: () => ({ ...snapshotOf(session), hasLeft: true }) };
 }
 
 function snapshotOf(session: Session): StoredSession {

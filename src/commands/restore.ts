@@ -40,7 +40,7 @@ export async function takeEarlier(
  * it; nothing is sent to it before the welcome, and no command is carried out before its streams are heard.
  */
 export async function restore(context: CommandContext, session: Session, earlierSid: string, stored: StoredSession): Promise<void> {
-  context.supersede(earlierSid);
+  context.supersede(earlierSid, stored);
   session.identifiers = stored.identifiers;
   session.isProven = stored.isProven;
   session.wantsDisconnect = stored.wantsDisconnect;

@@ -4,8 +4,8 @@ import type { Publication } from "../publications/publication.ts";
 import type { Encoding } from "../session/encoding.ts";
 import type { Frame } from "../transports/transport.ts";
 
-/** How long it is remembered, and how much: clients that come back together ask for the same within moments. */
-const REMEMBERED_MS = 1_000;
+/** How long it is remembered, and how much: clients that come back together ask for the same within seconds. */
+const REMEMBERED_MS = 5_000;
 const MOST_BYTES = 8 * 1024 * 1024;
 
 interface Encoded {
@@ -22,7 +22,7 @@ interface Backlog {
   readonly encoded: Map<number, Encoded>;
 }
 
-/** Messages of backlogs, each encoded once for all clients that ask for it within a second. */
+/** Messages of backlogs, each encoded once for all clients that ask for it within seconds. */
 export class EncodedBacklogs {
   readonly #clock: Clock;
   #ofEncoding = new Map<Encoding, Map<string, Map<string, Backlog>>>();
