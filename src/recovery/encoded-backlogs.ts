@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { messageOf } from "../hub/hub.ts";
+import { ShortMemory } from "../internal/short-memory.ts";
 import type { Publication } from "../publications/publication.ts";
 import type { Encoding } from "../session/encoding.ts";
 import type { Frame } from "../transports/transport.ts";
@@ -24,33 +25,30 @@ interface Backlog {
 
 /** Messages of backlogs, each encoded once for all clients that ask for it within seconds. */
 export class EncodedBacklogs {
-  readonly #clock: Clock;
+  readonly #memory: ShortMemory;
   #ofEncoding = new Map<Encoding, Map<string, Map<string, Backlog>>>();
   /** A client asks for many messages of one stream. */
   #latest: Backlog | undefined;
-  #bytes = 0;
 
   constructor(clock: Clock) {
-    this.#clock = clock;
+    this.#memory = new ShortMemory({ ms: REMEMBERED_MS, mostBytes: MOST_BYTES, forget: () => this.#forget(), clock });
   }
 
   frame(publication: Publication, identifier: string, encoding: Encoding): Frame {
     const { stream, position } = publication;
     if (position === undefined) return encoding.frame(messageOf(publication, identifier));
-    const { encoded } = this.#backlog(stream, identifier, encoding);
-    const known = encoded.get(position.offset);
+    const known = this.#backlog(stream, identifier, encoding).encoded.get(position.offset);
     if (known !== undefined && isSame(known.publication, publication)) return known.frame;
     const frame = encoding.frame(messageOf(publication, identifier));
-    this.#bytes += frame.bytes.length;
-    if (this.#bytes <= MOST_BYTES) encoded.set(position.offset, { publication, frame });
-    else this.#forget();
+    if (this.#memory.makeRoom(frame.bytes.length)) {
+      this.#backlog(stream, identifier, encoding).encoded.set(position.offset, { publication, frame });
+    }
     return frame;
   }
 
   #backlog(stream: string, identifier: string, encoding: Encoding): Backlog {
     const latest = this.#latest;
     if (latest?.stream === stream && latest.identifier === identifier && latest.encoding === encoding) return latest;
-    if (this.#ofEncoding.size === 0) this.#clock.after(REMEMBERED_MS, () => this.#forget());
     const ofIdentifier = getOrAdd(this.#ofEncoding, encoding, () => new Map<string, Map<string, Backlog>>());
     const ofStream = getOrAdd(ofIdentifier, identifier, () => new Map<string, Backlog>());
     return (this.#latest = getOrAdd(ofStream, stream, () => ({ encoding, identifier, stream, encoded: new Map() })));
@@ -59,7 +57,6 @@ export class EncodedBacklogs {
   #forget(): void {
     this.#ofEncoding = new Map();
     this.#latest = undefined;
-    this.#bytes = 0;
   }
 }
 

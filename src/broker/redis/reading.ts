@@ -1,6 +1,6 @@
-import { decodeMessage } from "../../publications/envelope.ts";
 import type { Publication, StreamPosition } from "../../publications/publication.ts";
 import type { HistoryAnswer } from "../broker.ts";
+import type { DecodedPublications } from "./decoded.ts";
 
 /** What the read script says about a stream at one moment. */
 export class Reading {
@@ -17,17 +17,18 @@ export class Reading {
   readonly #kept: number;
   /** The newest of those that are kept. */
   readonly #texts: readonly string[];
-  readonly #decoded: Publication[] = [];
+  readonly #decoded: DecodedPublications;
   /** By how many publications they have: many ask for the same. */
   readonly #answers = new Map<number, HistoryAnswer>();
 
   /** @throws {TypeError} when the reply is none of the script's. */
-  constructor(stream: string, reply: unknown, receivedAtMs: number) {
+  constructor(stream: string, reply: unknown, receivedAtMs: number, decoded: DecodedPublications) {
     const [birth, known, epoch, offset = 0, dropped = 0, kept = 0, ...texts] = Array.isArray(reply) ? (reply as unknown[]) : [];
     const numbers = [birth, known, offset, dropped, kept].map(Number);
     if (numbers.some(Number.isNaN) || [epoch ?? "", ...texts].some((text) => typeof text !== "string"))
       throw new TypeError("Not what the script answers");
     this.#stream = stream;
+    this.#decoded = decoded;
     this.#receivedAtMs = receivedAtMs;
     [this.#birthMs, this.#knownMs, this.#offset, this.#droppedMs, this.#kept] = numbers as [number, number, number, number, number];
     this.#epoch = epoch as string | undefined;
@@ -67,14 +68,8 @@ export class Reading {
   }
 
   #publication(index: number): Publication {
-    return (this.#decoded[index] ??= this.#decode(index));
-  }
-
-  #decode(index: number): Publication {
-    const text = this.#texts[index]!.slice(arrivalDigits);
-    const message = decodeMessage(`{"stream":${JSON.stringify(this.#stream)}${text}}`, this.#receivedAtMs);
-    if (message === undefined || "command" in message) throw new TypeError("Not a publication");
-    return { ...message, position: { epoch: this.#epoch!, offset: this.#offset - this.#texts.length + index + 1 } };
+    const position = { epoch: this.#epoch!, offset: this.#offset - this.#texts.length + index + 1 };
+    return this.#decoded.publication(this.#texts[index]!.slice(arrivalDigits), this.#stream, position, this.#receivedAtMs);
   }
 }
 

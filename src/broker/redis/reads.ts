@@ -1,5 +1,6 @@
 import type { Clock } from "../../clock.ts";
 import type { RedisStore } from "../../redis/store.ts";
+import { DecodedPublications } from "./decoded.ts";
 import { readScript } from "./history-scripts.ts";
 import { historyKeys, type BrokerKeys } from "./keys.ts";
 import { Reading } from "./reading.ts";
@@ -32,10 +33,12 @@ export class HistoryReads {
   readonly #options: HistoryReadsOptions;
   readonly #batches = new Map<string, Batch>();
   readonly #reading = new Set<string>();
+  readonly #decoded: DecodedPublications;
   #isDue = false;
 
   constructor(options: HistoryReadsOptions) {
     this.#options = options;
+    this.#decoded = new DecodedPublications(options.clock);
   }
 
   /** Rejects with what Redis, or the lack of it, has to say. */
@@ -77,7 +80,7 @@ export class HistoryReads {
     const args = [String(ttlMsOf(stream)), String(afterOffset ?? ""), String(sinceMs ?? "")];
     try {
       const reply = await store.run(readScript, historyKeys(keys.groupOf(stream), stream), args);
-      const reading = new Reading(stream, reply, clock.monotonicMs());
+      const reading = new Reading(stream, reply, clock.monotonicMs(), this.#decoded);
       for (const { resolve } of asks) resolve(reading);
     } catch (error) {
       for (const { reject } of asks) reject(error);
