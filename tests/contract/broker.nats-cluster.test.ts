@@ -10,17 +10,19 @@ import { startNatsCluster, type NatsServer } from "../support/nats-server.ts";
 const member = (sid: string): Parameters<NonNullable<Broker["presence"]>["join"]>[0] => ({ stream: "a", sid, id: "42", info: "1" });
 const stored = { identifiers: "x", isProven: false, wantsDisconnect: true, cstate: {}, subscriptions: [] };
 
-describe("a NATS cluster of three, with replicas", { timeout: 40_000 }, () => {
+/** Until servers have met, or given one up, and chosen leaders: some ten seconds, and more while the machine has other things to do. */
+const election = { timeout: 60_000, interval: 50 };
+
+describe("a NATS cluster of three, with replicas", { timeout: 100_000 }, () => {
   let servers: readonly NatsServer[] = [];
   let nodes: readonly BrokerNode[] = [];
   beforeAll(async () => {
     servers = await startNatsCluster(3, { jetstream: true });
     const client = await connect({ servers: servers[0]!.url });
     const manager = await jetstreamManager(client, { checkAPI: false });
-    // Until they have met and chosen a leader.
-    await vi.waitFor(() => manager.streams.add({ name: "probe", subjects: ["probe"], num_replicas: 3 }), 30_000);
+    await vi.waitFor(() => manager.streams.add({ name: "probe", subjects: ["probe"], num_replicas: 3 }), election);
     await client.close();
-  });
+  }, 100_000);
   afterAll(async () => void (await Promise.all(servers.map((server) => server.kill()))));
 
   // Each has a server of its own, and learns of the others.
@@ -60,9 +62,8 @@ describe("a NATS cluster of three, with replicas", { timeout: 40_000 }, () => {
     expect(await here.sessions!.wasTaken("s1")).toBe(false);
 
     await first.kill();
-    // The others give it up and choose leaders anew, which takes nats-server some ten seconds.
     const isBack = async ({ broker }: BrokerNode): Promise<unknown> => broker.history!.append(publicationOf("probe", 0));
-    await vi.waitFor(async () => Promise.all(nodes.map(isBack)), 30_000);
+    await vi.waitFor(async () => Promise.all(nodes.map(isBack)), election);
     await publish();
     for (const { broker } of nodes) expect(await journal.checkAll(broker.history!, "a", "b")).toBe(60);
     await here.presence!.keep([member("s1")]);

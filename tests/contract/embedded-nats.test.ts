@@ -153,24 +153,32 @@ describe("JetStream of an embedded server", () => {
     expect((await streams.info("kept")).state.messages).toBe(1);
   });
 
-  it("waits for a leader in a cluster, no longer than it is told, and goes on waiting in the background", async () => {
-    const listens = [await listenOnFreePort(), await listenOnFreePort(), await listenOnFreePort()];
-    const routes = listens.map(({ port }) => `nats://127.0.0.1:${port}`);
-    const member = (index: number, readyTimeoutMs: number): ReturnType<typeof startEmbedded> =>
-      startEmbedded({
-        serverName: `member-${index}`,
-        jetStream: { storeDir: undefined, readyTimeoutMs },
-        cluster: { name: "cable", listen: listens[index]!, routes },
+  it(
+    "waits for a leader in a cluster, no longer than it is told, and goes on waiting in the background",
+    { timeout: 120_000 },
+    async () => {
+      const listens = [await listenOnFreePort(), await listenOnFreePort(), await listenOnFreePort()];
+      const routes = listens.map(({ port }) => `nats://127.0.0.1:${port}`);
+      const member = (index: number, readyTimeoutMs: number): ReturnType<typeof startEmbedded> =>
+        startEmbedded({
+          serverName: `member-${index}`,
+          jetStream: { storeDir: undefined, readyTimeoutMs },
+          cluster: { name: "cable", listen: listens[index]!, routes },
+        });
+      const first = await member(0, 500);
+      await eventually(() => first.server.state()).toMatchObject({ isConnected: false, problem: "JetStream has no leader" });
+      expect(first.log.messages()).toContain("The embedded NATS server is not ready yet; going on without it");
+      const others = await Promise.all([member(1, 60_000), member(2, 60_000)]);
+      for (const { server } of others) expect(server.state().isConnected).toBe(true);
+      await eventually(() => first.server.state().isConnected).toBe(true);
+      const { streams } = await jetstreamManager(await natsClient(first.url));
+      const kept = await vi.waitFor(() => streams.add({ name: "kept", subjects: ["kept"], num_replicas: 3 }), {
+        timeout: 20_000,
+        interval: 50,
       });
-    const first = await member(0, 500);
-    await eventually(() => first.server.state()).toMatchObject({ isConnected: false, problem: "JetStream has no leader" });
-    expect(first.log.messages()).toContain("The embedded NATS server is not ready yet; going on without it");
-    const others = await Promise.all([member(1, 30_000), member(2, 30_000)]);
-    for (const { server } of others) expect(server.state().isConnected).toBe(true);
-    await eventually(() => first.server.state().isConnected).toBe(true);
-    const { streams } = await jetstreamManager(await natsClient(first.url));
-    expect((await streams.add({ name: "kept", subjects: ["kept"], num_replicas: 3 })).cluster?.replicas).toHaveLength(2);
-  });
+      expect(kept.cluster?.replicas).toHaveLength(2);
+    },
+  );
 });
 
 describe("embedded servers among others", () => {

@@ -43,12 +43,13 @@ test("it asks for what auth says, and takes further configuration", async () => 
   expect((await clientOf(server, { user: "cable", pass: "s3cret" })).info?.max_payload).toBe(65_536);
 });
 
-test("servers of a cluster pass messages on, and keep a stream on each of them", async () => {
+test("servers of a cluster pass messages on, and keep a stream on each of them", { timeout: 100_000 }, async () => {
   const servers = await startNatsCluster(3, { jetstream: true });
   const clients = await Promise.all(servers.map((server) => clientOf(server)));
   await vi.waitFor(
     async () => (await jetstreamManager(clients[0]!)).streams.add({ name: "kept", subjects: ["kept"], num_replicas: 3 }),
-    patience,
+    // Until they have chosen a leader.
+    { ...patience, timeout: 60_000 },
   );
   await jetstream(clients[1]!).publish("kept", "one");
   expect((await (await jetstreamManager(clients[2]!)).streams.info("kept")).state.messages).toBe(1);

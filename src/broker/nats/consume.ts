@@ -36,11 +36,31 @@ export interface StartedConsumer {
   stop(): void;
 }
 
-/** Gets what is in a stream, and what comes, in order. */
+/** For how long the first consumers are waited for, as parts of the time for which any answer is. */
+const patience = [0.1, 0.2, 0.4];
+
+/**
+ * Gets what is in a stream, and what comes, in order. A cluster gives a consumer to any server that has the stream, for a while even to one that
+ * has just died: that one never answers, so another consumer is asked for soon.
+ */
 export async function consume(js: JetStream, options: ConsumerOptions, listener: ConsumerListener): Promise<StartedConsumer> {
-  const { stream, config, mostSilentMs, clock } = options;
+  for (const part of js.isCluster ? patience : []) {
+    const started = await begin(js, options, listener, part * js.timeoutMs);
+    if (started !== undefined) return started;
+  }
+  return (await begin(js, options, listener, Infinity))!;
+}
+
+/** undefined: it has shown no sign of life for so long. */
+async function begin(
+  js: JetStream,
+  { stream, config, mostSilentMs, clock }: ConsumerOptions,
+  listener: ConsumerListener,
+  patienceMs: number,
+): Promise<StartedConsumer | undefined> {
   const inbox = createInbox();
   let expected = 1;
+  let hasAppeared = false;
   let timer: Timer | undefined;
   const stop = (): void => {
     timer?.cancel();
@@ -59,6 +79,7 @@ export async function consume(js: JetStream, options: ConsumerOptions, listener:
     callback: (error, message) => {
       if (error !== null) return end(error.message);
       if (timer === undefined) return;
+      hasAppeared = true;
       watch();
       const delivery = deliveryOf(message);
       if (delivery === undefined) {
@@ -73,23 +94,36 @@ export async function consume(js: JetStream, options: ConsumerOptions, listener:
     },
   });
   watch();
-  try {
-    const { num_pending: pending, delivered } = await js.manager.consumers.add(stream, {
-      ...config,
-      deliver_subject: inbox,
-      ack_policy: AckPolicy.None,
-      flow_control: true,
-      idle_heartbeat: nanos(Math.floor(mostSilentMs / 3)),
-      inactive_threshold: nanos(2_000),
-      mem_storage: true,
-      num_replicas: 1,
-      max_deliver: 1,
+  let impatience: Timer | undefined;
+  const silence = new Promise<undefined>((resolve) => {
+    impatience = clock.after(patienceMs, () => {
+      if (!hasAppeared) resolve(undefined);
     });
-    return { pending: pending + delivered.consumer_seq, stop };
+  });
+  try {
+    const info = await Promise.race([js.manager.consumers.add(stream, { ...config, ...deliveryTo(inbox, mostSilentMs) }), silence]);
+    if (info === undefined) stop();
+    return info && { pending: info.num_pending + info.delivered.consumer_seq, stop };
   } catch (error) {
     stop();
     throw error;
+  } finally {
+    impatience?.cancel();
   }
+}
+
+/** In order, and nothing twice: what is lost is noticed, not sent again. Nobody remembers the consumer when it isn't listened to any more. */
+function deliveryTo(inbox: string, mostSilentMs: number): Partial<ConsumerConfig> {
+  return {
+    deliver_subject: inbox,
+    ack_policy: AckPolicy.None,
+    flow_control: true,
+    idle_heartbeat: nanos(Math.floor(mostSilentMs / 3)),
+    inactive_threshold: nanos(2_000),
+    mem_storage: true,
+    num_replicas: 1,
+    max_deliver: 1,
+  };
 }
 
 /** What a message's reply subject says. Source: `$JS.ACK.…` in nats-server, with and without domain and account. */

@@ -12,6 +12,7 @@ import {
 } from "@nats-io/jetstream";
 import type { Clock } from "../../clock.ts";
 import { headers, type NatsClient } from "../../nats/open.ts";
+import { askAgain } from "./ask-again.ts";
 
 /** There is no such JetStream stream, or nobody who leads it. */
 export class NoStream extends Error {}
@@ -55,6 +56,8 @@ export class JetStream {
   readonly client: NatsClient;
   readonly timeoutMs: number;
   readonly manager: JetStreamManager;
+  /** There are several servers. */
+  readonly isCluster: boolean;
   readonly #publisher: JetStreamClient;
   readonly #clock: Clock;
 
@@ -62,6 +65,7 @@ export class JetStream {
     this.client = client;
     this.timeoutMs = timeoutMs;
     this.manager = manager;
+    this.isCluster = client.info?.cluster !== undefined;
     this.#clock = clock;
     this.#publisher = jetstream(client, { timeout: timeoutMs });
   }
@@ -72,7 +76,7 @@ export class JetStream {
 
   /** undefined: there is none of this name. */
   look(name: string): Promise<StreamInfo | undefined> {
-    return unlessMissing(this.manager.streams.info(name));
+    return unlessMissing(this.#asked(() => this.manager.streams.info(name)));
   }
 
   /** Does nothing when there is just the same already. Two nodes that want different ones at the same time can break a cluster's: don't. */
@@ -93,7 +97,7 @@ export class JetStream {
 
   /** The newest message of a subject, as the stream's leader knows it. @throws {NoStream} */
   newest(name: string, subject: string): Promise<StoredMessage | undefined> {
-    return this.#get(name, { last_by_subj: subject });
+    return this.#asked(() => this.#get(name, { last_by_subj: subject }));
   }
 
   /** The message of a sequence; undefined when it is not there, or not any more. @throws {NoStream} */
@@ -156,6 +160,11 @@ export class JetStream {
     } catch (error) {
       return !isUnanswered(error);
     }
+  }
+
+  /** What changes nothing, and need not have the patience that one server alone deserves. */
+  #asked<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+    return this.isCluster ? askAgain(this.#clock, this.timeoutMs, ask) : ask();
   }
 
   async #get(name: string, query: { readonly seq: number } | { readonly last_by_subj: string }): Promise<StoredMessage | undefined> {
