@@ -1,4 +1,7 @@
 import { messageOf } from "../errors.ts";
+import { isClosedByPeer } from "../internal/closed-by-peer.ts";
+
+const closed = "the connection was closed";
 
 /** Why a connection failed. Strangers may read it: NATS repeats no credentials. */
 export function reasonOf(error: unknown): string {
@@ -6,6 +9,7 @@ export function reasonOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(reasonOf).join("; ");
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  if (isClosedByPeer(cause)) return closed;
   const text = textOf(error);
   const hint = hints.find(([pattern]) => pattern.test(`${code} ${text}`))?.[1];
   return hint === undefined ? text : `${text} (${hint})`;
@@ -16,7 +20,7 @@ function textOf(error: unknown): string {
   // OpenSSL's own words are at the end of a long line.
   if (error instanceof Error && "reason" in error && typeof error.reason === "string") return `TLS: ${error.reason}`;
   const text = messageOf(error);
-  return text === "" ? "the connection was closed" : text;
+  return text === "" ? closed : text;
 }
 
 const hints: readonly (readonly [RegExp, string])[] = [

@@ -1,5 +1,6 @@
 import { ErrorReply } from "@redis/client";
 import { messageOf } from "../errors.ts";
+import { isClosedByPeer } from "../internal/closed-by-peer.ts";
 
 /** Why a connection failed, for the log: never with the password, which old servers repeat when they don't know AUTH. */
 export function reasonOf(error: unknown, password?: string): string {
@@ -15,6 +16,7 @@ export function publicReasonOf(error: unknown, password?: string): string {
 function textOf(error: unknown): string {
   // Node throws one error for all addresses of a name, with an empty message.
   if (error instanceof AggregateError) return error.errors.map(textOf).join("; ");
+  if (isClosedByPeer(error)) return "the connection was closed";
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   const hint = hints.find(([pattern]) => pattern.test(code))?.[1];
   const text = openssl(error) ?? messageOf(error);

@@ -109,6 +109,8 @@ export class SentinelsLocator implements RedisLocator {
     const { tls, names, clock, random, pingIntervalMs, masterName } = this.#options;
     let next = 0;
     let failures = 0;
+    // How many sentinels there are may change meanwhile: another one tells of them.
+    let isMissingTold = false;
     return new RedisConnection({
       locator: {
         locate: async () => this.#all()[next++ % this.#all().length]!,
@@ -125,13 +127,15 @@ export class SentinelsLocator implements RedisLocator {
       prepare: (client) => client.subscribe("+switch-master", (text) => void (text.startsWith(`${masterName} `) && this.#check())),
       told: {
         connected: (server) => {
-          if (failures > this.#all().length) this.#logger.info("A sentinel can be listened to again", { server });
+          if (isMissingTold) this.#logger.info("A sentinel can be listened to again", { server });
           else this.#logger.debug("Listening to a sentinel", { server });
           failures = 0;
+          isMissingTold = false;
         },
         failed: (error) => {
           // The first failure is the loss of the sentinel that was listened to; after it all have their turn.
-          if (++failures === this.#all().length + 1) {
+          if (++failures > this.#all().length && !isMissingTold) {
+            isMissingTold = true;
             this.#logger.warn("No sentinel can be listened to: a new master is noticed late", { error });
           } else this.#logger.debug("A sentinel can't be listened to", { error });
         },

@@ -176,14 +176,14 @@ describe("a master and its replica, watched by a sentinel", () => {
     await listening.connected(master.port);
     await vi.waitFor(
       () => expect(listening.log.lines).toContainEqual(expect.objectContaining({ message: "Listening to a sentinel" })),
-      10_000,
+      20_000,
     );
     await named.kill();
     const warning = "No sentinel can be listened to: a new master is noticed late";
-    await vi.waitFor(() => expect(listening.log.messages()).toContain(warning), { timeout: 10_000 });
+    await vi.waitFor(() => expect(listening.log.messages()).toContain(warning), { timeout: 20_000 });
     await listening.hears(urlOf(master), "all the same");
     await named.restart();
-    await vi.waitFor(() => expect(listening.log.messages()).toContain("A sentinel can be listened to again"), { timeout: 10_000 });
+    await vi.waitFor(() => expect(listening.log.messages()).toContain("A sentinel can be listened to again"), { timeout: 20_000 });
     expect(listening.log.messages().filter((message) => message === warning)).toHaveLength(1);
     expect(listening.log.messages()).not.toContain("Redis is lost; trying to get it back");
     await named.kill();
