@@ -12,7 +12,7 @@ const config: ViteUserConfig = defineConfig({
     // Its release imports folders, which Node.js does not do.
     server: { deps: { inline: ["@anycable/serverless-js"] } },
     // Of `expect.poll`: patience for a loaded machine. What comes in time is not waited for any longer.
-    expect: { poll: { timeout: 10_000 } },
+    expect: { poll: { timeout: 20_000 } },
   },
 });
 

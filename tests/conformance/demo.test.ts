@@ -14,7 +14,7 @@ import { launchChromium, reasonToSkipBrowser } from "../support/chromium.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const main = `${root}build/examples/chat/main.js`;
-const waiting = { timeout: 10_000 };
+const waiting = { timeout: 20_000 };
 
 interface RunningDemo {
   readonly process: ChildProcess;
@@ -133,6 +133,7 @@ describe("the demo's page", () => {
 
   it("shows who is online, and no longer who left", async () => {
     const page = await openPage();
+    // Who was cut off in the test before is there until disconnect_grace is over.
     await expect.poll(() => online(page), waiting).toEqual(everybody);
 
     await press(pane(page, "rails"), "Leave");

@@ -83,7 +83,7 @@ describe("the Grafana dashboard", () => {
     expect(choices).toHaveLength(2);
     for (const { query } of choices) {
       const [, metric, label] = /^label_values\((.+), (\w+)\)$/.exec(query.query)!;
-      expect(await prometheus.query(`count by (${label}) (${filledIn(metric!)})`)).toEqual([1]);
+      await expect.poll(() => prometheus.query(`count by (${label}) (${filledIn(metric!)})`)).toEqual([1]);
     }
   });
 

@@ -200,7 +200,7 @@ describe("http broadcaster", () => {
     const { port: slowPort, bodies: slowBodies } = await started({}, () => new Promise((resolve) => (goOn = resolve)));
     const impatient = connect(slowPort, "127.0.0.1");
     impatient.write(post("published"));
-    await vi.waitFor(() => expect(slowBodies).toEqual(["published"]));
+    await vi.waitFor(() => expect(slowBodies).toEqual(["published"]), 10_000);
     impatient.resetAndDestroy();
     await once(impatient, "close");
     goOn();
@@ -213,7 +213,7 @@ describe("http broadcaster", () => {
     const { port, bodies } = await started({}, (body) => (body === "slow" ? new Promise((resolve) => (release = resolve)) : undefined));
     const socket = connect(port, "127.0.0.1");
     socket.write(post("slow") + post("quick", "Transfer: x\r\n") + post("last"));
-    await vi.waitFor(() => expect(bodies).toEqual(["slow", "quick", "last"]));
+    await vi.waitFor(() => expect(bodies).toEqual(["slow", "quick", "last"]), 10_000);
     release();
     expect(await statuses(socket, 3)).toEqual([201, 201, 201]);
   });
@@ -225,7 +225,7 @@ describe("http broadcaster", () => {
     taken.write(post("taken"));
     const coming = connect(port, "127.0.0.1");
     coming.write(post("coming").slice(0, -3));
-    await vi.waitFor(() => expect(bodies).toEqual(["taken"]));
+    await vi.waitFor(() => expect(bodies).toEqual(["taken"]), 10_000);
     let hasStopped = false;
     const stopped = broadcaster.stop().then(() => (hasStopped = true));
     coming.write("ing");

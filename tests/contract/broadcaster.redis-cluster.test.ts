@@ -59,7 +59,7 @@ describe("a cluster of three masters and a replica", () => {
         const [[role]] = (await redisCall(nodeUrl(cluster.nodes[3]!), ["ROLE"])) as [[string]];
         expect(role).toBe("master");
       },
-      { timeout: 10_000 },
+      { timeout: 30_000 },
     );
     await hearsAll(listening, rest);
     expect(listening.log.messages()).toEqual(["Taking publications from Redis", "Redis is lost; trying to get it back", "Redis is back"]);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { redisCall } from "../support/redis-client.ts";
+import { eventually } from "../support/eventually.ts";
 import { listenTo, stopListening } from "../support/redis-listening.ts";
 import { knowsReplicas, startSentinel } from "../support/redis-sentinel.ts";
 import { redisPem, startRedis, type RedisServer } from "../support/redis-server.ts";
@@ -90,7 +91,15 @@ describe("a master and its replica, watched by a sentinel", () => {
     const [master, replica] = await roles();
     const listening = await listenTo({ url, sentinels: [sentinel.url] });
     await listening.connected(master.port);
-    await redisCall(sentinel.url, ["SENTINEL", "FAILOVER", "mymaster"]);
+    await vi.waitFor(
+      async () => {
+        if ((await roles())[0] === replica) return;
+        // It refuses, or gives up, when what it has heard of the replica is not new enough.
+        await redisCall(sentinel.url, ["SENTINEL", "FAILOVER", "mymaster"]);
+        throw new Error("not yet");
+      },
+      { timeout: 20_000, interval: 500 },
+    );
     await listening.connected(replica.port);
     await listening.hears(urlOf(replica), "after");
     await knowsReplicas(sentinel.url, 1);
@@ -139,7 +148,8 @@ describe("a master and its replica, watched by a sentinel", () => {
     ] as const) {
       const listening = await listenTo(redis);
       await listening.complained(about);
-      expect(listening.state).toMatchObject({ isConnected: false, problem: expect.stringMatching(/sentinel|WRONGPASS/) });
+      // What listens to the sentinel may complain before what asks it.
+      await eventually(() => listening.state).toMatchObject({ isConnected: false, problem: expect.stringMatching(/sentinel|WRONGPASS/) });
       expect(JSON.stringify(listening.log.lines)).not.toMatch(/pa55|wr0ng/);
       await listening.broadcaster.stop();
     }

@@ -30,7 +30,7 @@ describe("a NATS cluster of three, with replicas", { timeout: 100_000 }, () => {
     nodes = await Promise.all(
       servers.map(async (server) => new BrokerStage(await openNatsRig(server, { prefix: "", replicas: 3, timeoutMs: 5_000 })).node()),
     );
-  });
+  }, 100_000);
   afterEach(async () => void (await Promise.all(nodes.map(({ broker }) => broker.stop()))));
 
   it("lets one of many take a session, join first, and leave last", async () => {

@@ -114,14 +114,15 @@ describe.each(rpcRoads)("$name to an application that is away", (road) => {
       const { controller, metrics } = await guarded(await freePort(), { commandTimeoutMs: 150 });
       await expect(controller.connect(connectRequest, never())).rejects.toMatchObject({
         code: "rpc.timeout",
-        message: expect.stringMatching(/within the 150 ms of rpc_command_timeout; .*ECONNREFUSED/) as string,
+        // At the very end of an attempt it is not known yet that nobody is there.
+        message: expect.stringMatching(/within the 150 ms of rpc_command_timeout; .*(?:ECONNREFUSED|no connection to)/) as string,
       });
       expect(metrics.counters).toMatchObject({ rpc_call_total: 1, rpc_error_total: 1, rpc_timeout_total: 1, rpc_canceled_total: 0 });
     });
 
     it("gives up an attempt that takes too long, does not make it again, and tells the application", async () => {
       const app = await startApp({ application: stuck().application });
-      const { controller, metrics } = await guarded(app.port, { requestTimeoutMs: 50 });
+      const { controller, metrics } = await guarded(app.port, { requestTimeoutMs: 500 });
       expect(await codeOf(controller.command(commandRequest, never()))).toBe("rpc.timeout");
       expect(metrics.counters).toMatchObject({ rpc_retries_total: 0, rpc_timeout_total: 1 });
       expect(app.calls).toHaveLength(1);

@@ -155,7 +155,7 @@ describe("JetStream of an embedded server", () => {
 
   it(
     "waits for a leader in a cluster, no longer than it is told, and goes on waiting in the background",
-    { timeout: 120_000 },
+    { timeout: 240_000 },
     async () => {
       const listens = [await listenOnFreePort(), await listenOnFreePort(), await listenOnFreePort()];
       const routes = listens.map(({ port }) => `nats://127.0.0.1:${port}`);
@@ -170,10 +170,10 @@ describe("JetStream of an embedded server", () => {
       expect(first.log.messages()).toContain("The embedded NATS server is not ready yet; going on without it");
       const others = await Promise.all([member(1, 60_000), member(2, 60_000)]);
       for (const { server } of others) expect(server.state().isConnected).toBe(true);
-      await eventually(() => first.server.state().isConnected).toBe(true);
+      await eventually(() => first.server.state().isConnected, 40_000).toBe(true);
       const { streams } = await jetstreamManager(await natsClient(first.url));
       const kept = await vi.waitFor(() => streams.add({ name: "kept", subjects: ["kept"], num_replicas: 3 }), {
-        timeout: 20_000,
+        timeout: 60_000,
         interval: 50,
       });
       expect(kept.cluster?.replicas).toHaveLength(2);

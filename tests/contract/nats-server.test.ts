@@ -51,6 +51,7 @@ test("servers of a cluster pass messages on, and keep a stream on each of them",
     // Until they have chosen a leader.
     { ...patience, timeout: 60_000 },
   );
-  await jetstream(clients[1]!).publish("kept", "one");
+  // Until its server has heard who takes it.
+  await vi.waitFor(() => jetstream(clients[1]!).publish("kept", "one", { msgID: "one" }), patience);
   expect((await (await jetstreamManager(clients[2]!)).streams.info("kept")).state.messages).toBe(1);
 });

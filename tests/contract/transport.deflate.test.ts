@@ -145,7 +145,10 @@ describe("a compressed connection", () => {
       raw.frame(TEXT, deflated("x".repeat(MOST))),
       raw.frame(1, "last"),
     );
-    await vi.waitFor(() => expect(received).toEqual(["one", "plain", "", "finished", Buffer.from([0, 255]), "x".repeat(MOST), "last"]));
+    await vi.waitFor(
+      () => expect(received).toEqual(["one", "plain", "", "finished", Buffer.from([0, 255]), "x".repeat(MOST), "last"]),
+      10_000,
+    );
   });
 
   it("puts together what comes in pieces, and goes on", async () => {
@@ -153,7 +156,7 @@ describe("a compressed connection", () => {
     const bytes = deflated("in pieces");
     const inTwo = [raw.frame(TEXT, bytes.subarray(0, 4), { fin: false }), raw.frame(9, "ping"), raw.frame(0, bytes.subarray(4))];
     raw.send(raw.frame(TEXT, deflated("before")), ...inTwo, ...inTwo, raw.frame(TEXT, deflated("after")));
-    await vi.waitFor(() => expect(received).toEqual(["before", "in pieces", "in pieces", "after"]));
+    await vi.waitFor(() => expect(received).toEqual(["before", "in pieces", "in pieces", "after"]), 10_000);
   });
 
   it("inflates ordinary messages without a stream per connection", async () => {
@@ -161,10 +164,10 @@ describe("a compressed connection", () => {
     const byStream = vi.spyOn(PerMessageDeflate.prototype, "decompress");
     const raw = await connect();
     raw.send(raw.frame(TEXT, deflated("one")), raw.frame(TEXT, deflated("two")));
-    await vi.waitFor(() => expect(received).toHaveLength(2));
+    await vi.waitFor(() => expect(received).toHaveLength(2), 10_000);
     expect(byStream).not.toHaveBeenCalled();
     raw.send(raw.frame(TEXT, deflated("three"), { fin: false }), raw.frame(0, ""));
-    await vi.waitFor(() => expect(received).toHaveLength(3));
+    await vi.waitFor(() => expect(received).toHaveLength(3), 10_000);
     expect(byStream).toHaveBeenCalledTimes(2);
   });
 
@@ -190,7 +193,7 @@ describe("a compressed connection", () => {
     raw.send(...frames.map(({ opcode, payload, ...rest }) => raw.frame(opcode, payload, rest)));
     expect(await raw.closeCode()).toBe(code);
     other.send(other.frame(TEXT, deflated("still here")));
-    await vi.waitFor(() => expect(received).toEqual(["fine", "still here"]));
+    await vi.waitFor(() => expect(received).toEqual(["fine", "still here"]), 10_000);
   });
 
   it("survives clients that go in the middle of it", async () => {
@@ -202,6 +205,6 @@ describe("a compressed connection", () => {
     received.length = 0;
     const raw = await connect();
     raw.send(raw.frame(TEXT, deflated("still there")));
-    await vi.waitFor(() => expect(received).toContain("still there"));
+    await vi.waitFor(() => expect(received).toContain("still there"), 10_000);
   });
 });

@@ -79,7 +79,7 @@ describe("NATS is killed and started again under load", { timeout: 60_000 }, () 
   ])("with a history in JetStream, %s", async (_what, isEmpty) => {
     await nats.kill();
     nats = await startNats({ jetstream: true });
-    stage = await ClusterStage.start(["--broker=nats", "--broadcast_adapter=http", `--nats_servers=${nats.url}`]);
+    stage = await ClusterStage.start(["--broker=nats", "--broadcast_adapter=http", "--history_limit=1000", `--nats_servers=${nats.url}`]);
     await stage.crowd();
     await stage.load();
     await dies({ isEmpty });

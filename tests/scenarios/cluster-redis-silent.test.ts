@@ -68,7 +68,7 @@ describe("the connection between one node and Redis looks well, and nothing come
     await quiet.stop();
     stage.bursts.push(quiet);
     const [other, watch] = stage.watches;
-    await watch!.says("degraded");
+    await watch!.said("degraded");
     await stage.isWhole();
     expect(stage.timesTold).toBe(0);
     expect(stage.clients.flatMap(({ endings }) => endings)).toEqual([]);

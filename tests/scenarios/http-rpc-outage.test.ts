@@ -38,7 +38,7 @@ describe("an application behind HTTP that takes calls and never answers", () => 
       if (isHanging) waiting.push(request);
       else answer(request);
     });
-    const ropeway = await start(server.url, "--rpc_command_timeout=400", "--disconnect_mode=never");
+    const ropeway = await start(server.url, "--rpc_command_timeout=1500", "--disconnect_mode=never");
     const old = await CableClient.connect(ropeway.cable);
 
     isHanging = true;

@@ -39,7 +39,7 @@ describe("metrics in the log", () => {
       "--metrics_log_filter=rpc_call_total,failed_auths_total",
     ]);
     const line = / INF metrics failed_auths_total=0 rpc_call_total=0 nodeid=\S+ context=node$/;
-    await expect.poll(() => ropeway!.output.filter((text) => line.test(text)).length, { timeout: 5_000 }).toBeGreaterThan(1);
+    await expect.poll(() => ropeway!.output.filter((text) => line.test(text)).length, { timeout: 20_000 }).toBeGreaterThan(1);
     expect(ropeway.output.filter((text) => text.includes(" INF metrics ") && !line.test(text))).toEqual([]);
     expect(ropeway.output).toContainEqual(expect.stringContaining(" INF log metrics interval=1 fields=rpc_call_total,failed_auths_total "));
     expect(ropeway.output).toContainEqual(expect.stringContaining("metrics_log_interval is deprecated: use metrics_rotate_interval"));

@@ -125,6 +125,7 @@ describe("two servers on one NATS", () => {
 
     await nats.restart({ empty: true });
     expect(await client.ended).toMatchObject({ code: 1013 });
+    await there.becomesReady();
     const { client: returned } = await listen(there);
     returned.say({ command: "history", identifier, history: { since: 0, streams: { [stream]: last } } });
     expect(await returned.next()).toEqual({ type: "reject_history", identifier });

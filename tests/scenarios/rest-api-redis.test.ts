@@ -50,7 +50,8 @@ function users(node: Ropeway): Promise<Answer> {
 describe("the API of nodes that share a Redis", () => {
   it("is the same on each", async () => {
     const [here, there] = nodes as [Ropeway, Ropeway];
-    await eventually(async () => (await publish(here, "1")).status).toBe(201);
+    await Promise.all([here.becomesReady(), there.becomesReady()]);
+    expect((await publish(here, "1")).status).toBe(201);
     expect((await publish(there, "2")).status).toBe(201);
     const answers = [await history(here), await history(there)];
     expect(answers[1]).toEqual(answers[0]);
@@ -67,7 +68,8 @@ describe("the API of nodes that share a Redis", () => {
 
   it("asks to come back while Redis is away, and knows afterwards that positions were lost with it", async () => {
     const [here] = nodes as [Ropeway];
-    await eventually(async () => (await publish(here, "1")).status).toBe(201);
+    await here.becomesReady();
+    expect((await publish(here, "1")).status).toBe(201);
     const { epoch } = ((await history(here)).json as { readonly head: { readonly epoch: string } }).head;
 
     await redis.kill();

@@ -8,7 +8,7 @@ describe("the application decides who comes in", () => {
   let stage: RpcStage;
 
   beforeAll(async () => {
-    stage = await RpcStage.start(["--rpc_command_timeout=400"]);
+    stage = await RpcStage.start(["--rpc_command_timeout=1500"]);
   });
 
   beforeEach(() => stage.reset());

@@ -12,7 +12,7 @@ describe("messages to the application", () => {
   const other = channel("ChatChannel", { id: "2" });
 
   beforeAll(async () => {
-    stage = await RpcStage.start(["--rpc_command_timeout=400"]);
+    stage = await RpcStage.start(["--rpc_command_timeout=1500"]);
   });
 
   beforeEach(async () => {

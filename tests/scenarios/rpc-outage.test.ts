@@ -55,7 +55,7 @@ describe.each(rpcRoads)("an application behind $name that is away", (road) => {
 
   it("for longer than rpc_command_timeout costs those who wait their connection, and nobody later", async () => {
     const port = await freePort();
-    const ropeway = await start(port, ["--rpc_command_timeout=300"]);
+    const ropeway = await start(port, ["--rpc_command_timeout=1000"]);
     const early = new CableClient(ropeway.cable);
     expect(await early.ended).toEqual({ code: 1011, reason: "Auth Error" });
     expect(early.unread).toEqual([]);
@@ -114,7 +114,7 @@ describe.each(rpcRoads)("an application behind $name that is away", (road) => {
 
   it("and comes back too late for a subscription leaves it unanswered, and free to be tried again", async () => {
     const first = await app(0);
-    const ropeway = await start(first.port, ["--rpc_command_timeout=300"]);
+    const ropeway = await start(first.port, ["--rpc_command_timeout=1000"]);
     const client = await CableClient.connect(ropeway.cable);
     await first.kill();
     client.say({ command: "subscribe", identifier: "one" });
@@ -142,7 +142,11 @@ describe.each(rpcRoads)("an application behind $name that refuses a call", (road
       command: (request, call) => (left-- > 0 ? refuse : polite.command!)(request, call),
     };
     const app = await road.startApp({ application });
-    const ropeway = await startRopeway([`--rpc_host=${road.target(app.port)}`, "--rpc_command_timeout=10000", "--rpc_request_timeout=300"]);
+    const ropeway = await startRopeway([
+      `--rpc_host=${road.target(app.port)}`,
+      "--rpc_command_timeout=10000",
+      "--rpc_request_timeout=1500",
+    ]);
     onTestFinished(async () => {
       await ropeway.stop();
       await app.kill();

@@ -76,7 +76,7 @@ describe("at shutdown", () => {
   });
 
   it("an application that is away for longer than rpc_command_timeout doesn't hold it up to the deadline", async () => {
-    const stage = await started(["--shutdown_timeout=600", "--rpc_command_timeout=200"]);
+    const stage = await started(["--shutdown_timeout=600", "--rpc_command_timeout=1000"]);
     const [{ sid } = { sid: "" }] = await crowd(stage, 1);
     await stage.killApplication();
     expect(await stage.ropeway.stop()).toBe(0);

@@ -23,7 +23,7 @@ describe("subscribing through the application", () => {
   const chat = channel("ChatChannel", { id: "1" });
 
   beforeAll(async () => {
-    stage = await RpcStage.start(["--rpc_command_timeout=400", "--public_streams"]);
+    stage = await RpcStage.start(["--rpc_command_timeout=1500", "--public_streams"]);
   });
 
   beforeEach(async () => {

@@ -21,7 +21,7 @@ describe("metrics to StatsD", () => {
     ]);
     const client = await CableClient.connect(ropeway.cable);
     await client.subscribe(publicStream("a"));
-    await expect.poll(() => statsd.packets.join("\n"), { timeout: 5_000 }).toContain("chat.clients_num;env=test:1|g");
+    await expect.poll(() => statsd.packets.join("\n"), { timeout: 20_000 }).toContain("chat.clients_num;env=test:1|g");
     for (let number = 0; number < 3; number++) {
       expect(await ropeway.publish({ stream: "a", data: String(number) })).toBe(201);
       expect(await client.next()).toMatchObject({ message: number });

@@ -111,8 +111,9 @@ export class BrokerStage {
   }
 }
 
+/** A cluster may have to choose leaders first. */
 export async function connected({ broker }: BrokerNode): Promise<void> {
-  await eventually(() => broker.state?.().isConnected ?? true).toBe(true);
+  await eventually(() => broker.state?.().isConnected ?? true, 40_000).toBe(true);
 }
 
 /** Ends a test that this store has no way for, with the reason; gives the way otherwise. */

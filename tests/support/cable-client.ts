@@ -1,6 +1,6 @@
 import { WebSocket, type ClientOptions } from "ws";
 
-const PATIENCE_MS = 5_000;
+const PATIENCE_MS = 20_000;
 
 /** A message of the server, parsed. Pings are left out unless asked for. */
 export type Received = Record<string, unknown>;

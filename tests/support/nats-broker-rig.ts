@@ -15,7 +15,7 @@ function natsBrokerOf(settings: BrokerSettings, options: Partial<NatsBrokerOptio
     settingsFor: settings.history,
     sessionsTtlMs: settings.sessionsTtlMs,
     presenceTtlMs: settings.presenceTtlMs,
-    timeoutMs: 1_000,
+    timeoutMs: 3_000,
     clock: systemClock(),
     logger: silentLogger,
     metrics: createMetrics(),

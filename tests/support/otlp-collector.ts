@@ -59,7 +59,7 @@ export async function otlpCollector(port = 0): Promise<OtlpCollector> {
         const found = spans.find((span) => span.name === name && where(span));
         if (found === undefined) throw new Error(`no span ${name} among ${spans.map((span) => span.name).join(", ")}`);
         return found;
-      }, 5_000),
+      }, 20_000),
     async close() {
       server.close();
       server.closeAllConnections();

@@ -12,7 +12,8 @@ export class RawWebsocket {
   private constructor(socket: Socket) {
     this.socket = socket;
     socket.on("error", () => {});
-    this.ended = once(socket, "close").then(() => {});
+    // Not by `once`, which rejects when the connection breaks: that is an end, too.
+    this.ended = new Promise((resolve) => void socket.once("close", () => resolve()));
   }
 
   /** Connects and shakes hands. */

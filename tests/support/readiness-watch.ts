@@ -30,6 +30,11 @@ export class ReadinessWatch {
     await eventually(() => this.readings.at(-1)?.status, 30_000).toBe(status);
   }
 
+  /** Waits until it has said this, whatever it says now. */
+  async said(status: string): Promise<void> {
+    await eventually(() => this.statuses, 30_000).toContain(status);
+  }
+
   /** Each status once, as they came. */
   get statuses(): string[] {
     return this.readings.map(({ status }) => status).filter((status, at, all) => status !== all[at - 1]);

@@ -56,7 +56,7 @@ export async function openRedisRig({ servers, options, settled = async () => {},
     // Every Redis has the machine's clock.
     pass: (ms) => pause(ms),
     nowMs: Date.now,
-    shortTtlMs: 600,
+    shortTtlMs: 1_000,
     newNode: (settings) => redisBrokerOf(settings, options()),
     otherNodes: true,
     restartEmpty: restart,

@@ -42,9 +42,16 @@ export async function startCluster(): Promise<RedisCluster> {
         ),
       ),
   );
-  await redisCall(
-    nodeUrl(first),
-    ...others.map((node, index) => ["CLUSTER", "MEET", "127.0.0.1", String(node.port), String(busPorts[index + 1])]),
+  const meet = others.map((node, index) => ["CLUSTER", "MEET", "127.0.0.1", String(node.port), String(busPorts[index + 1])]);
+  await vi.waitFor(
+    async () => {
+      const [info] = (await redisCall(nodeUrl(first), ["CLUSTER", "INFO"])) as [string];
+      if (info.includes("cluster_known_nodes:4")) return;
+      // One that is not answered within a second is forgotten.
+      await redisCall(nodeUrl(first), ...meet);
+      throw new Error(info);
+    },
+    { timeout: 20_000, interval: 1_500 },
   );
   const whole = async (): Promise<void> => {
     await vi.waitFor(

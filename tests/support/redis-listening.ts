@@ -46,7 +46,7 @@ export async function listenTo(
   const bodies: string[] = [];
   open.push(broadcaster);
   await broadcaster.start((body) => void bodies.push(body));
-  const patience = { timeout: 12_000, interval: 10 };
+  const patience = { timeout: 30_000, interval: 10 };
   return {
     broadcaster,
     log,

@@ -29,7 +29,8 @@ export async function startSentinel(options: SentinelOptions): Promise<RedisServ
     ].join("\n"),
   });
   const url = `${server?.tls === undefined ? "redis" : "rediss"}://${password === undefined ? "" : `:${password}@`}127.0.0.1:${sentinel.port}`;
-  const periods = ["INFO-PERIOD", "PING-PERIOD", "PUBLISH-PERIOD", "ASK-PERIOD"].flatMap((name) => [name, "100"]);
+  // Who was not heard of for three INFO periods is not made master. Not more than 200: while a master is down, five PING periods count.
+  const periods = ["PING-PERIOD", "PUBLISH-PERIOD", "ASK-PERIOD"].flatMap((name) => [name, "100"]).concat("INFO-PERIOD", "200");
   if (server?.tls === undefined) await redisCall(url, ["SENTINEL", "DEBUG", ...periods]);
   return { ...sentinel, url };
 }

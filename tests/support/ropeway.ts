@@ -90,7 +90,7 @@ export class Ropeway {
     await vi.waitFor(async () => {
       const { status } = (await (await fetch(this.http("/ready"))).json()) as { readonly status: string };
       if (status !== "ready") throw new Error(`readiness is ${status}`);
-    }, 10_000);
+    }, 30_000);
   }
 
   /** Waits until a metric has a value. */
@@ -98,7 +98,7 @@ export class Ropeway {
     await vi.waitFor(async () => {
       const current = await this.metric(name);
       if (current !== value) throw new Error(`${name} is ${current}, not ${value}`);
-    }, 5_000);
+    }, 20_000);
   }
 
   async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<number | null> {
