@@ -62,6 +62,7 @@ function clusterRecovery({ history, pubsub, deliver, hub, wheel, ...shared }: Re
     history,
     hub,
     standing: (stream) => tails.standing(stream),
+    begunAt: (stream) => tails.begunAt(stream),
     isBehind: (stream, head) => tails.isBehind(stream, head),
   });
   return {
@@ -80,7 +81,7 @@ function nodeRecovery({ history, pubsub, deliver, hub, wheel, ...shared }: Recov
     const head = history.head(stream);
     return head instanceof Promise ? undefined : (head ?? "none");
   };
-  const replay = new Replay({ ...shared, history, hub, standing, isBehind: () => false });
+  const replay = new Replay({ ...shared, history, hub, standing, begunAt: () => undefined, isBehind: () => false });
   const interest = nodeInterest(pubsub, history, clock);
   return {
     ...answersOf(replay, wheel, clock),

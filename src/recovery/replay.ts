@@ -18,6 +18,8 @@ export interface ReplayOptions {
   readonly hub: () => Hub;
   /** Where a stream stands on this node. */
   readonly standing: (stream: string) => Standing;
+  /** Where it stood before anything went to its listeners here. */
+  readonly begunAt: (stream: string) => Standing;
   /** Whether listeners here have still to hear something up to `head`. */
   readonly isBehind: (stream: string, head: StreamPosition) => boolean;
   readonly clock: Clock;
@@ -121,7 +123,7 @@ export class Replay {
     const answer = await history.since(stream, second, isReturning);
     if (answer.status === "gone" || answer.head === undefined) return answer;
     const { epoch, offset } = answer.head;
-    const next = hold.nextOf(epoch);
+    const next = hold.nextOf(epoch, this.#options.begunAt(stream));
     const first = answer.publications[0]?.position ?? { epoch, offset: offset + 1 };
     if (next === undefined || first.offset <= next.offset) return answer;
     return { ...answer, publications: [], head: { epoch, offset: next.offset - 1 } };

@@ -34,6 +34,8 @@ const LONGEST_OUTAGE_SECONDS = 1_800;
 interface Tail {
   /** The newest publication that went to listeners here; `none` = the stream had none when the first listener came; undefined = unknown. */
   position: Standing;
+  /** Where it stood when the first listener came, as far as that could be read: what is newer goes to everybody who listens. */
+  begunAt: Standing;
   /** Publications that came while a gap is being closed; undefined = there is no gap. */
   waiting: Publication[] | undefined;
   waitingLength: number;
@@ -72,6 +74,11 @@ export class Tails {
     return this.#tails.get(stream)?.position;
   }
 
+  /** Where it stood before anything went to its listeners here. */
+  begunAt(stream: string): Standing {
+    return this.#tails.get(stream)?.begunAt;
+  }
+
   /** Listeners here have not yet heard of everything up to `head`. */
   isBehind(stream: string, head: StreamPosition): boolean {
     const position = this.standing(stream);
@@ -86,7 +93,15 @@ export class Tails {
     const isKept = this.#options.history.keeps(stream);
     const openedAtSecond = Math.floor(this.#options.clock.nowMs() / 1_000);
     const position = isKept ? undefined : "none";
-    const tail: Tail = { position, waiting: undefined, waitingLength: 0, isDoubtful: false, openedAtSecond, isNew: true };
+    const tail: Tail = {
+      position,
+      begunAt: position,
+      waiting: undefined,
+      waitingLength: 0,
+      isDoubtful: false,
+      openedAtSecond,
+      isNew: true,
+    };
     this.#tails.set(stream, tail);
     if (!isKept) return undefined;
     return this.#readHead(stream, tail).then(() => this.#tails.get(stream) === tail);
@@ -154,7 +169,7 @@ export class Tails {
   async #readHead(stream: string, tail: Tail): Promise<void> {
     try {
       const head = await this.#options.history.head(stream);
-      tail.position ??= head ?? "none";
+      if (tail.position === undefined) tail.position = tail.begunAt = head ?? "none";
     } catch (error) {
       this.#options.logger.debug("Where a stream stands can't be read", { stream, error: messageOf(error) });
     }

@@ -55,9 +55,12 @@ export class Hold {
     return first && { epoch: first.epoch, offset: first.offset - 1 };
   }
 
-  /** The first message of this epoch that waits, was dropped or is to come; undefined: not known. */
-  nextOf(epoch: string): Position | undefined {
-    const at = this.#shown ?? this.#startedAt;
+  /**
+   * The first message of this epoch that waits, was dropped or is to come; undefined: not known. `begunAt`: where the stream stood on this node
+   * before anything of it was heard here, which is where a hold began that is as old.
+   */
+  nextOf(epoch: string, begunAt: Position | "none" | undefined): Position | undefined {
+    const at = this.#shown ?? this.#startedAt ?? begunAt;
     if (at !== undefined && at !== "none" && at.epoch === epoch) return { epoch, offset: at.offset + 1 };
     const isOfEpoch = (position: Position | undefined): boolean => position?.epoch === epoch;
     const first = this.#dropped?.find(isOfEpoch) ?? this.#waiting.find(({ position }) => isOfEpoch(position))?.position;

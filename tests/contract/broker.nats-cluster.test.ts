@@ -66,8 +66,10 @@ describe("a NATS cluster of three, with replicas", { timeout: 100_000 }, () => {
     await vi.waitFor(async () => Promise.all(nodes.map(isBack)), election);
     await publish();
     for (const { broker } of nodes) expect(await journal.checkAll(broker.history!, "a", "b")).toBe(60);
-    await here.presence!.keep([member("s1")]);
-    expect(await there.presence!.info("a", true)).toEqual({ total: 1, records: [{ id: "42", info: "1" }] });
+    await vi.waitFor(() => here.presence!.keep([member("s1")]), election);
+    // What brought the news of presence may have died with the server.
+    const info = await vi.waitFor(() => there.presence!.info("a", true), election);
+    expect(info).toEqual({ total: 1, records: [{ id: "42", info: "1" }] });
     expect(await there.sessions!.take("s1", () => true)).toEqual(stored);
     expect(nodes.flatMap(({ expired }) => expired)).toEqual([]);
   });

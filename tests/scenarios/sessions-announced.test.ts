@@ -15,7 +15,7 @@ describe("sessions of which the application hears nothing", () => {
   beforeAll(async () => {
     redis = await startRedis();
     url = `redis://127.0.0.1:${redis.port}`;
-    node = await startRopeway(["--public", "--norpc", "--broker=redis", "--pubsub=redis", `--redis_url=${url}`]);
+    node = await startRopeway(["--noauth", "--public_streams", "--norpc", "--broker=redis", "--pubsub=redis", `--redis_url=${url}`]);
     await node.becomesReady();
   });
   afterAll(async () => {

@@ -12,6 +12,8 @@ export interface TcpProxy {
   aim(target: number): void;
   /** Connections stay up, but nothing gets through in either direction: all of them, or those whose client has said this so far. */
   hold(saying?: string): void;
+  /** What was held gets through. */
+  release(): void;
   close(): Promise<void>;
 }
 
@@ -20,6 +22,7 @@ const mostSaid = 16_384;
 export async function tcpProxy(port: number): Promise<TcpProxy> {
   let target = port;
   const pairs = new Set<readonly [Socket, Socket]>();
+  const held = new Set<readonly [Socket, Socket]>();
   /** What the client of each said in the beginning. */
   const said = new WeakMap<readonly [Socket, Socket], string>();
   let isCut = false;
@@ -65,7 +68,15 @@ export async function tcpProxy(port: number): Promise<TcpProxy> {
           socket.unpipe();
           socket.pause();
         }
+        held.add(pair);
       }
+    },
+    release() {
+      for (const [inner, outer] of held) {
+        inner.pipe(outer);
+        outer.pipe(inner);
+      }
+      held.clear();
     },
     async close() {
       cut();

@@ -147,11 +147,17 @@ export class PresenceCopy {
   }
 
   async #catchUp(js: JetStream): Promise<void> {
-    const { clock } = this.#options;
+    const { clock, interrupted } = this.#options;
     const last = await this.#lastSequence(js);
-    if (this.#sequence >= last) return;
+    const before = this.#sequence;
+    if (before >= last) return;
     await new Promise<void>((resolve, reject) => {
-      const timer = clock.after(js.timeoutMs, () => reject(new Error("it did not bring the news in time")));
+      const timer = clock.after(js.timeoutMs, () => {
+        const why = new Error("it did not bring the news in time");
+        reject(why);
+        // Whatever brought them is gone, with the server that it was on: that need not be waited for.
+        if (this.#sequence === before) interrupted(js, why);
+      });
       const ended = (): void => {
         timer.cancel();
         resolve();

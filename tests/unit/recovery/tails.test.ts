@@ -4,6 +4,7 @@ import type { StreamHistory } from "../../../src/broker/broker.ts";
 import { createMetrics } from "../../../src/metrics/metrics.ts";
 import type { Publication, StreamPosition } from "../../../src/publications/publication.ts";
 import { Tails } from "../../../src/recovery/tails.ts";
+import { Hold } from "../../../src/session/hold.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { recordedLog } from "../../support/recorded-log.ts";
 
@@ -92,6 +93,21 @@ describe("Tails", () => {
       ]);
     });
     expect(metrics.counters.missed_publications_total).toBe(2);
+  });
+
+  it("knows for who came with the first listener what comes next, whatever is still on its way", async () => {
+    for (const [isSilent, offset] of [
+      [true, 1],
+      [false, 2],
+    ] as const) {
+      const { tails, store, publication } = await stage({ isSilent });
+      // It began before anybody knew where the stream stands.
+      const hold = new Hold(undefined, false);
+      const position = store("1");
+      expect(hold.nextOf("ours", tails.begunAt(STREAM))).toEqual({ epoch: "ours", offset });
+      tails.deliver(publication("1", position));
+      expect(hold.nextOf("ours", tails.begunAt(STREAM))).toEqual({ epoch: "ours", offset });
+    }
   });
 
   it("takes the end of an epoch for a loss, though the next one is heard from its beginning", async () => {
