@@ -1,12 +1,13 @@
 import { once } from "node:events";
 import { connect } from "node:net";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { httpBroadcaster, type HttpBroadcasterOptions } from "../../src/broadcasters/http.ts";
 import type { AcceptBroadcast, Broadcaster } from "../../src/broadcasters/broadcaster.ts";
 import { CableError } from "../../src/errors.ts";
 import { httpListener } from "../../src/http/listener.ts";
 import { silentLogger } from "../../src/logger.ts";
 import { parseBroadcast } from "../../src/publications/parse.ts";
+import { eventually } from "../support/eventually.ts";
 import { postPipelined, rawPost, statuses } from "../support/pipelined-posts.ts";
 import { broadcasterContract, type Answer } from "./broadcaster.contract.ts";
 
@@ -200,7 +201,7 @@ describe("http broadcaster", () => {
     const { port: slowPort, bodies: slowBodies } = await started({}, () => new Promise((resolve) => (goOn = resolve)));
     const impatient = connect(slowPort, "127.0.0.1");
     impatient.write(post("published"));
-    await vi.waitFor(() => expect(slowBodies).toEqual(["published"]), 10_000);
+    await eventually(() => slowBodies).toEqual(["published"]);
     impatient.resetAndDestroy();
     await once(impatient, "close");
     goOn();
@@ -213,7 +214,7 @@ describe("http broadcaster", () => {
     const { port, bodies } = await started({}, (body) => (body === "slow" ? new Promise((resolve) => (release = resolve)) : undefined));
     const socket = connect(port, "127.0.0.1");
     socket.write(post("slow") + post("quick", "Transfer: x\r\n") + post("last"));
-    await vi.waitFor(() => expect(bodies).toEqual(["slow", "quick", "last"]), 10_000);
+    await eventually(() => bodies).toEqual(["slow", "quick", "last"]);
     release();
     expect(await statuses(socket, 3)).toEqual([201, 201, 201]);
   });
@@ -225,7 +226,7 @@ describe("http broadcaster", () => {
     taken.write(post("taken"));
     const coming = connect(port, "127.0.0.1");
     coming.write(post("coming").slice(0, -3));
-    await vi.waitFor(() => expect(bodies).toEqual(["taken"]), 10_000);
+    await eventually(() => bodies).toEqual(["taken"]);
     let hasStopped = false;
     const stopped = broadcaster.stop().then(() => (hasStopped = true));
     coming.write("ing");

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import type { Payload } from "../../src/protocols/protocol.ts";
 import type { Accept, Connection, Ending, Handshake } from "../../src/transports/transport.ts";
 import { eventually } from "../support/eventually.ts";
@@ -62,7 +62,7 @@ export function transportContract(name: string, transport: TransportUnderTest): 
         heard,
         async connect(options) {
           const peer = await opened.connect(options);
-          await vi.waitFor(() => expect(heard.length).toBeGreaterThan(0), 10_000);
+          await eventually(() => heard.length).toBeGreaterThan(0);
           return { peer, server: heard.at(-1)! };
         },
       };
@@ -74,7 +74,7 @@ export function transportContract(name: string, transport: TransportUnderTest): 
     /** Writes, and waits until the network has taken it. */
     async function deliver(server: Heard, ...texts: string[]): Promise<void> {
       const before = server.drained;
-      if (!write(server, ...texts)) await vi.waitFor(() => expect(server.drained).toBe(before + 1), 10_000);
+      if (!write(server, ...texts)) await eventually(() => server.drained).toBe(before + 1);
     }
 
     it("tells what the client said when it came", async () => {
@@ -93,7 +93,7 @@ export function transportContract(name: string, transport: TransportUnderTest): 
       const { peer, server } = await connect();
       const sent = ["a", "", "ü😀", "x".repeat(60_000), "last"];
       for (const text of sent) peer.send(text);
-      await vi.waitFor(() => expect(server.received).toEqual(sent), 10_000);
+      await eventually(() => server.received).toEqual(sent);
       await deliver(server, "one", "two");
       for (const size of [125, 126, 65_535, 65_536]) await deliver(server, "y".repeat(size));
       expect([await peer.next(), await peer.next()]).toEqual(["one", "two"]);
@@ -104,7 +104,7 @@ export function transportContract(name: string, transport: TransportUnderTest): 
       const { connect } = await open();
       const { peer, server } = await connect();
       peer.send(Buffer.from([0, 255]));
-      await vi.waitFor(() => expect(server.received).toHaveLength(1), 10_000);
+      await eventually(() => server.received).toHaveLength(1);
       expect(Buffer.from(server.received[0] as Uint8Array)).toEqual(Buffer.from([0, 255]));
       server.connection.write([server.connection.framing.frame(Buffer.from([1, 2])).bytes]);
       expect(Buffer.from((await peer.next()) as Uint8Array)).toEqual(Buffer.from([1, 2]));
@@ -131,11 +131,11 @@ export function transportContract(name: string, transport: TransportUnderTest): 
       expect(server.connection.write(Array.from({ length: times }, () => frames).flat())).toBe(false);
       // The other direction shows that there was time to take it all, had there been room.
       peer.send("still talking");
-      await vi.waitFor(() => expect(server.received).toEqual(["still talking"]), 10_000);
+      await eventually(() => server.received).toEqual(["still talking"]);
       expect(server.drained).toBe(0);
       peer.resume();
       for (let at = 0; at < times; at++) for (const text of texts) expect((await peer.next()) === text).toBe(true);
-      await vi.waitFor(() => expect(server.drained).toBe(1), 10_000);
+      await eventually(() => server.drained).toBe(1);
       await deliver(server, "after");
       expect(await peer.next()).toBe("after");
     });
@@ -147,7 +147,7 @@ export function transportContract(name: string, transport: TransportUnderTest): 
       server.connection.close(1001, "Bye");
       expect(await peer.next()).toBe("last words");
       expect(await peer.ended).toEqual({ code: 1001, reason: "Bye" });
-      await vi.waitFor(() => expect(server.endings).toEqual([{ code: 1001, clean: true }]), 10_000);
+      await eventually(() => server.endings).toEqual([{ code: 1001, clean: true }]);
       expect(write(server, "too late")).toBe(true);
     });
 
@@ -156,7 +156,7 @@ export function transportContract(name: string, transport: TransportUnderTest): 
       const { peer, server } = await connect();
       peer.close();
       await peer.ended;
-      await vi.waitFor(() => expect(server.endings).toEqual([{ code: 1000, clean: true }]), 10_000);
+      await eventually(() => server.endings).toEqual([{ code: 1000, clean: true }]);
       server.connection.close(1000, "");
       server.connection.destroy();
       expect(server.endings).toHaveLength(1);
@@ -166,7 +166,7 @@ export function transportContract(name: string, transport: TransportUnderTest): 
       const { connect } = await open();
       const { peer, server } = await connect();
       peer.drop();
-      await vi.waitFor(() => expect(server.endings).toEqual([expect.objectContaining({ code: 1006, clean: false })]), 10_000);
+      await eventually(() => server.endings).toEqual([expect.objectContaining({ code: 1006, clean: false })]);
     });
 
     it("drops a connection without a word", async () => {
@@ -174,14 +174,14 @@ export function transportContract(name: string, transport: TransportUnderTest): 
       const { peer, server } = await connect();
       server.connection.destroy();
       expect((await peer.ended).code).toBe(1006);
-      await vi.waitFor(() => expect(server.endings).toHaveLength(1), 10_000);
+      await eventually(() => server.endings).toHaveLength(1);
     });
 
     it("reads no further while it is paused, and loses nothing", async () => {
       const { connect } = await open();
       const { peer, server } = await connect();
       peer.send("first");
-      await vi.waitFor(() => expect(server.received).toHaveLength(1), 10_000);
+      await eventually(() => server.received).toHaveLength(1);
       server.connection.pause();
       const size = 60_000;
       for (let at = 0; at < 200; at++) peer.send(incompressible(size));
@@ -197,7 +197,7 @@ export function transportContract(name: string, transport: TransportUnderTest): 
       const { connect } = await open();
       const { server } = await connect();
       server.connection.ping();
-      await vi.waitFor(() => expect(server.alive).toBe(1), 10_000);
+      await eventually(() => server.alive).toBe(1);
     });
   });
 }

@@ -12,6 +12,7 @@ import type { Connection } from "../../src/transports/transport.ts";
 import { deflateFraming, offersDeflate } from "../../src/transports/websocket-deflate.ts";
 import { websocketFraming } from "../../src/transports/websocket-framing.ts";
 import { websocketTransport } from "../../src/transports/websocket.ts";
+import { eventually } from "../support/eventually.ts";
 import { RawWebsocket } from "../support/raw-websocket.ts";
 
 describe("an offer of compression", () => {
@@ -156,7 +157,7 @@ describe("a compressed connection", () => {
     const bytes = deflated("in pieces");
     const inTwo = [raw.frame(TEXT, bytes.subarray(0, 4), { fin: false }), raw.frame(9, "ping"), raw.frame(0, bytes.subarray(4))];
     raw.send(raw.frame(TEXT, deflated("before")), ...inTwo, ...inTwo, raw.frame(TEXT, deflated("after")));
-    await vi.waitFor(() => expect(received).toEqual(["before", "in pieces", "in pieces", "after"]), 10_000);
+    await eventually(() => received).toEqual(["before", "in pieces", "in pieces", "after"]);
   });
 
   it("inflates ordinary messages without a stream per connection", async () => {
@@ -164,10 +165,10 @@ describe("a compressed connection", () => {
     const byStream = vi.spyOn(PerMessageDeflate.prototype, "decompress");
     const raw = await connect();
     raw.send(raw.frame(TEXT, deflated("one")), raw.frame(TEXT, deflated("two")));
-    await vi.waitFor(() => expect(received).toHaveLength(2), 10_000);
+    await eventually(() => received).toHaveLength(2);
     expect(byStream).not.toHaveBeenCalled();
     raw.send(raw.frame(TEXT, deflated("three"), { fin: false }), raw.frame(0, ""));
-    await vi.waitFor(() => expect(received).toHaveLength(3), 10_000);
+    await eventually(() => received).toHaveLength(3);
     expect(byStream).toHaveBeenCalledTimes(2);
   });
 
@@ -193,7 +194,7 @@ describe("a compressed connection", () => {
     raw.send(...frames.map(({ opcode, payload, ...rest }) => raw.frame(opcode, payload, rest)));
     expect(await raw.closeCode()).toBe(code);
     other.send(other.frame(TEXT, deflated("still here")));
-    await vi.waitFor(() => expect(received).toEqual(["fine", "still here"]), 10_000);
+    await eventually(() => received).toEqual(["fine", "still here"]);
   });
 
   it("survives clients that go in the middle of it", async () => {
@@ -205,6 +206,6 @@ describe("a compressed connection", () => {
     received.length = 0;
     const raw = await connect();
     raw.send(raw.frame(TEXT, deflated("still there")));
-    await vi.waitFor(() => expect(received).toContain("still there"), 10_000);
+    await eventually(() => received).toContain("still there");
   });
 });

@@ -1,6 +1,7 @@
 import { AckPolicy, type ConsumerConfig } from "@nats-io/jetstream";
 import type { Clock, Timer } from "../../clock.ts";
 import { createInbox, type NatsMessage } from "../../nats/open.ts";
+import { patience } from "./ask-again.ts";
 import { nanos, type JetStream } from "./jetstream.ts";
 
 /** A message as a consumer brings it. */
@@ -35,9 +36,6 @@ export interface StartedConsumer {
   readonly pending: number;
   stop(): void;
 }
-
-/** For how long the first consumers are waited for, as parts of the time for which any answer is. */
-const patience = [0.1, 0.2, 0.4];
 
 /**
  * Gets what is in a stream, and what comes, in order. A cluster gives a consumer to any server that has the stream, for a while even to one that

@@ -5,12 +5,13 @@ import { createServer } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { connect, type AddressInfo, type Socket } from "node:net";
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from "node:tls";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { httpListener, type HttpListener, type HttpListenerOptions } from "../../../src/http/listener.ts";
 import { httpListeners } from "../../../src/http/listeners.ts";
 import type { RequestHandler } from "../../../src/http/routes.ts";
 import type { TlsCertificate, TlsPair } from "../../../src/http/tls-certificate.ts";
 import { silentLogger } from "../../../src/logger.ts";
+import { eventually } from "../../support/eventually.ts";
 import { freePort } from "../../support/free-port.ts";
 import { recordedLog } from "../../support/recorded-log.ts";
 
@@ -99,7 +100,7 @@ describe("paths", () => {
     async (bytes) => {
       const listener = await started({}, (routes) => routes.request("/", hello));
       const wire = dial(listener, bytes);
-      await vi.waitFor(() => expect(wire.text()).toMatch(/^HTTP\/1\.1 400 /), 10_000);
+      await eventually(() => wire.text()).toMatch(/^HTTP\/1\.1 400 /);
       expect((await fetch(`http://127.0.0.1:${listener.port}/`)).status).toBe(200);
     },
   );
@@ -155,7 +156,7 @@ describe("what stalls is cut", () => {
   it("but not a connection that idles between requests", async () => {
     const listener = await started(hasty, (routes) => routes.request("/", hello));
     const patient = dial(listener, get("/"));
-    await vi.waitFor(() => expect(patient.text()).toContain("hello"), 10_000);
+    await eventually(() => patient.text()).toContain("hello");
     // Longer than both limits: the ones that stall are cut, one after another.
     await dial(listener, "GET /").closed;
     await dial(listener, "GET /").closed;
@@ -176,16 +177,16 @@ describe("header limits", () => {
     });
     for (const bytes of [get("/", flood(70_000)), get("/cable", upgrade + flood(70_000)), get("/", "A: b\r\n".repeat(33_000))]) {
       const wire = dial(listener, bytes);
-      await vi.waitFor(() => expect(wire.text()).toMatch(/^HTTP\/1\.1 431 /), 10_000);
+      await eventually(() => wire.text()).toMatch(/^HTTP\/1\.1 431 /);
     }
     const fine = dial(listener, get("/", flood(30_000)));
-    await vi.waitFor(() => expect(fine.text()).toContain("hello"), 10_000);
+    await eventually(() => fine.text()).toContain("hello");
   });
 
   it("can be set", async () => {
     const listener = await started({ maxHeaderBytes: 1_000 }, (routes) => routes.request("/", hello));
     const wire = dial(listener, get("/", flood(1_000)));
-    await vi.waitFor(() => expect(wire.text()).toMatch(/^HTTP\/1\.1 431 /), 10_000);
+    await eventually(() => wire.text()).toMatch(/^HTTP\/1\.1 431 /);
   });
 });
 
@@ -240,10 +241,10 @@ describe("stop", () => {
       routes.request("/slow", (_, response) => (finish = () => void response.end("slow but sure")));
     });
     const idle = dial(listener, get("/"));
-    await vi.waitFor(() => expect(idle.text()).toContain("hello"), 10_000);
+    await eventually(() => idle.text()).toContain("hello");
     const running = dial(listener, get("/slow"));
     const before = finish;
-    await vi.waitFor(() => expect(finish).not.toBe(before), 10_000);
+    await eventually(() => finish).not.toBe(before);
     const { port } = listener;
     let hasStopped = false;
     const stopped = listener.stop(AbortSignal.timeout(10_000)).then(() => (hasStopped = true));
@@ -268,7 +269,7 @@ describe("stop", () => {
     const using = dial(listener, get("/slow"));
     const upgrading = dial(listener, "GET /cable HTTP/1.1\r\n");
     await once(upgrading.socket, "connect");
-    await vi.waitFor(() => expect(finish).not.toBe(before), 10_000);
+    await eventually(() => finish).not.toBe(before);
     const stopped = listener.stop(AbortSignal.timeout(10_000));
     using.socket.write(get("/"));
     upgrading.socket.write(`Host: x\r\n${upgrade}\r\n`);
@@ -284,7 +285,7 @@ describe("stop", () => {
     let seen = false;
     const listener = await started({}, (routes) => routes.request("/never", () => (seen = true)));
     const wire = dial(listener, get("/never"));
-    await vi.waitFor(() => expect(seen).toBe(true), 10_000);
+    await eventually(() => seen).toBe(true);
     await listener.stop(AbortSignal.timeout(50));
     await wire.closed;
   });
@@ -293,7 +294,7 @@ describe("stop", () => {
     let requests = 0;
     const listener = await started({}, (routes) => routes.request("/never", () => void requests++));
     const wire = dial(listener, get("/never").repeat(3));
-    await vi.waitFor(() => expect(requests).toBe(3), 10_000);
+    await eventually(() => requests).toBe(3);
     const stopped = listener.stop(AbortSignal.timeout(60_000));
     wire.socket.resetAndDestroy();
     await stopped;
@@ -303,17 +304,17 @@ describe("stop", () => {
     const taken: NodeJS.WritableStream[] = [];
     const listener = await started({}, (routes) => routes.upgrade("/cable", (_, socket) => void taken.push(socket)));
     const wire = dial(listener, get("/cable", upgrade));
-    await vi.waitFor(() => expect(taken).toHaveLength(1), 10_000);
+    await eventually(() => taken).toHaveLength(1);
     await listener.stop(AbortSignal.timeout(60_000));
     taken[0]!.end("goodbye");
-    await vi.waitFor(() => expect(wire.text()).toBe("goodbye"), 10_000);
+    await eventually(() => wire.text()).toBe("goodbye");
   });
 
   it("frees the port at once", async () => {
     const first = await started({}, (routes) => routes.request("/", hello));
     const { port } = first;
     const wire = dial(first, get("/"));
-    await vi.waitFor(() => expect(wire.text()).toContain("hello"), 10_000);
+    await eventually(() => wire.text()).toContain("hello");
     await first.stop(AbortSignal.timeout(1_000));
     const second = await started({ port }, (routes) => routes.request("/", hello));
     expect((await fetch(`http://127.0.0.1:${second.port}/`)).status).toBe(200);

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { afterEach, expect, it } from "vitest";
 import { isClosedByPeer } from "../../../src/internal/closed-by-peer.ts";
+import { freePort } from "../../support/free-port.ts";
 
 const cleanups: (() => void)[] = [];
 afterEach(() => cleanups.splice(0).forEach((cleanup) => cleanup()));
@@ -39,11 +40,7 @@ it("recognizes what Node.js says of a write that comes too late, whenever it com
 });
 
 it("leaves other failures their own words", async () => {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  const [refused] = (await once(connect(port, "127.0.0.1"), "error").catch((error: unknown) => [error])) as [unknown];
+  const [refused] = (await once(connect(await freePort(), "127.0.0.1"), "error")) as [unknown];
   expect(refused).toMatchObject({ code: "ECONNREFUSED" });
   expect(isClosedByPeer(refused)).toBe(false);
   expect(isClosedByPeer(new Error("EPIPE"))).toBe(false);

@@ -36,8 +36,7 @@ describe("the gauges of the process", () => {
     const gauges = processMemoryGauges();
     const before = gauges.buffers_bytes!();
     const kept = Buffer.alloc(64 * 1024 * 1024, 1);
-    // What others left may be collected meanwhile.
-    expect(gauges.buffers_bytes!() - before).toBeGreaterThan(kept.length / 2);
+    expect(gauges.buffers_bytes!() - before).toBeGreaterThanOrEqual(kept.length);
     const heapBefore = gauges.heap_alloc_total!();
     const objects = Array.from({ length: 2_000_000 }, (_, index) => ({ index }));
     expect(gauges.heap_alloc_total!() - heapBefore).toBeGreaterThan(objects.length);
