@@ -36,6 +36,12 @@ interface Part {
   answer: HistoryAnswer;
 }
 
+/** Why a backlog can't be given. */
+interface Refusal {
+  readonly stream: string;
+  readonly why: string;
+}
+
 const NOTHING: HistoryAnswer = { status: "complete", publications: [], head: undefined };
 
 /**
@@ -142,7 +148,7 @@ export class Replay {
   }
 
   /** Reads the backlog of all parts. Returns why it can't be given, when one of them is incomplete. */
-  async #readAll(parts: readonly Part[]): Promise<{ readonly stream: string; readonly why: string } | undefined> {
+  async #readAll(parts: readonly Part[]): Promise<Refusal | undefined> {
     const answers = await Promise.all(
       parts.map(async ({ read }): Promise<HistoryAnswer> => {
         try {
@@ -197,7 +203,7 @@ export class Replay {
 
   /** Reads what comes behind what was sent. When that can't be had, the client has to come back. */
   async #readOn(session: Session, parts: readonly Part[]): Promise<boolean> {
-    const { history, logger } = this.#options;
+    const { history } = this.#options;
     const nexts = parts.map((part): Part => {
       const { stream, hold, answer } = part;
       const sent = (answer.status === "complete" ? answer.head : undefined) ?? hold.goesOnBehind;
@@ -208,12 +214,17 @@ export class Replay {
     const refusal = await this.#readAll(nexts);
     if (!session.isOpen) return false;
     if (refusal !== undefined) {
-      logger.info("A client's backlog can't be continued: it is disconnected, to come back", { sid: session.sid, ...refusal });
-      session.close(closings.missedMessages);
+      this.#disconnect(session, refusal);
       return false;
     }
     for (const [at, part] of parts.entries()) part.answer = nexts[at]!.answer;
     return true;
+  }
+
+  #disconnect(session: Session, refusal: Refusal): void {
+    if (!session.isOpen) return;
+    this.#options.logger.info("A client's backlog can't be continued: it is disconnected, to come back", { sid: session.sid, ...refusal });
+    session.close(closings.missedMessages);
   }
 
   /** Ends the holds: what waits is sent, without what was shown. */
@@ -224,7 +235,11 @@ export class Replay {
       if (subscription.holds?.get(stream) !== hold) continue;
       subscription.holds.delete(stream);
       const release = (): void => hub.release(session, subscription, stream);
-      hold.finish(answer.status === "complete" ? answer.head : undefined, { push: (frame) => session.push(frame), passed: release });
+      hold.finish(answer.status === "complete" ? answer.head : undefined, {
+        push: (frame) => session.push(frame),
+        passed: release,
+        missed: () => this.#disconnect(session, { stream, why: "the stream began anew meanwhile" }),
+      });
       const { shown } = hold;
       if (shown === undefined || !isBehind(stream, shown)) release();
     }

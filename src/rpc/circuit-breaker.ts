@@ -21,7 +21,7 @@ export interface CircuitBreakerOptions {
   readonly graceMs: number;
   /**
    * A call that had no answer for this long when its client went away counts as a failure, milliseconds: clients may lose patience before
-   * time is up. One that ran out of time always does.
+   * time is up. One that ran out of time always does, except as a probe: it may have waited for the circuit until next to none was left.
    */
   readonly patienceMs: number;
   readonly clock: Clock;
@@ -102,7 +102,8 @@ export class CircuitBreaker {
     if (!(error instanceof CableError)) return "unknown";
     const isGivenUp = error.code === "rpc.canceled";
     const { clock, isFailure, patienceMs } = this.options;
-    if (isGivenUp ? isOutOfTime(signal) || clock.monotonicMs() - startedMs >= patienceMs : isFailure(error)) {
+    const wasPatient = (): boolean => clock.monotonicMs() - startedMs >= patienceMs;
+    if (isGivenUp ? wasPatient() || (this.isClosed && isOutOfTime(signal)) : isFailure(error)) {
       this.lastFailure = error.message;
       return "failure";
     }

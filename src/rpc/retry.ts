@@ -43,13 +43,15 @@ export function retrying(controller: Controller, options: RetryOptions): Control
     const untilMs = clock.monotonicMs() + patienceMs;
     let kind: string | undefined;
     let pauseMs = 0;
+    let earlier: CableError | undefined;
     for (;;) {
       try {
         return await call(signal);
       } catch (error) {
         const firstMs = error instanceof CableError ? firstPauseMs[error.code as ControllerErrorCode] : undefined;
-        if (firstMs === undefined) throw error;
-        const { code } = error as CableError;
+        if (firstMs === undefined) throw earlier === undefined ? error : behind(earlier, error);
+        earlier = error as CableError;
+        const { code } = earlier;
         const leftMs = untilMs - clock.monotonicMs();
         const lastsMs = error instanceof UnavailableForNow ? error.forMs : undefined;
         if (lastsMs !== undefined && lastsMs >= leftMs) throw error;
@@ -58,11 +60,17 @@ export function retrying(controller: Controller, options: RetryOptions): Control
         // A fifth up or down. Towards the end attempts come closer again: whoever waits must not miss the application's return by a pause
         // that is longer than what is left.
         const spreadMs = pauseMs * (0.8 + 0.4 * options.random());
-        await pause(clock, lastsMs ?? Math.min(spreadMs, Math.max(leftMs / 2, MIN_CUT_PAUSE_MS)), signal, error as CableError);
+        await pause(clock, lastsMs ?? Math.min(spreadMs, Math.max(leftMs / 2, MIN_CUT_PAUSE_MS)), signal, earlier);
         options.metrics.counters.rpc_retries_total++;
       }
     }
   });
+}
+
+/** An attempt that was cut short does not know by itself what the call was waiting for. */
+function behind(earlier: CableError, error: unknown): unknown {
+  if (!(error instanceof CableError) || error.code !== "rpc.canceled") return error;
+  return new CableError(error.code, `${error.message}; the attempt before: ${earlier.message}`, { cause: error });
 }
 
 /** Rejects with `rpc.canceled` when the signal fires; `why` is what the pause was for. */

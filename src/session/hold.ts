@@ -14,6 +14,8 @@ export interface HoldEnd {
   push(frame: Frame): void;
   /** The live messages have gone past what the backlog showed: nothing is to be left out any more. Called once. */
   passed(): void;
+  /** Something came of another epoch than the backlog was: which of them is the newer can't be told. */
+  missed(): void;
 }
 
 /**
@@ -114,8 +116,7 @@ export class Hold {
     ) {
       return "the history is behind what was delivered here";
     }
-    const epochs = this.#waiting.flatMap(({ position }) => (position === undefined ? [] : [position.epoch]));
-    const isMixed = head !== undefined && epochs.at(-1) === head.epoch && epochs.some((epoch) => epoch !== head.epoch);
+    const isMixed = head !== undefined && this.#waiting.some(({ position }) => position !== undefined && position.epoch !== head.epoch);
     return isMixed ? "the stream began anew meanwhile" : undefined;
   }
 
@@ -131,7 +132,8 @@ export class Hold {
   #pass(end: HoldEnd, frame: Frame, position: Position | undefined): void {
     const shown = this.#shown;
     if (position !== undefined && shown !== undefined) {
-      if (position.epoch === shown.epoch && position.offset <= shown.offset) return;
+      if (position.epoch !== shown.epoch) return end.missed();
+      if (position.offset <= shown.offset) return;
       this.#shown = undefined;
       end.push(frame);
       end.passed();

@@ -111,11 +111,10 @@ describe.each(rpcRoads)("$name to an application that is away", (road) => {
     });
 
     it("gives up in time when nobody is there, and says why", async () => {
-      const { controller, metrics } = await guarded(await freePort(), { commandTimeoutMs: 150 });
+      const { controller, metrics } = await guarded(await freePort(), { commandTimeoutMs: 1_000 });
       await expect(controller.connect(connectRequest, never())).rejects.toMatchObject({
         code: "rpc.timeout",
-        // At the very end of an attempt it is not known yet that nobody is there.
-        message: expect.stringMatching(/within the 150 ms of rpc_command_timeout; .*(?:ECONNREFUSED|no connection to)/) as string,
+        message: expect.stringMatching(/within the 1000 ms of rpc_command_timeout; .*ECONNREFUSED/) as string,
       });
       expect(metrics.counters).toMatchObject({ rpc_call_total: 1, rpc_error_total: 1, rpc_timeout_total: 1, rpc_canceled_total: 0 });
     });

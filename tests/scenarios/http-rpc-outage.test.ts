@@ -69,7 +69,7 @@ describe("an application behind HTTP that takes calls and never answers", () => 
           if (heard && "type" in heard) served.push(client);
           return served.length;
         },
-        { timeout: 10_000 },
+        { timeout: 20_000 },
       )
       .toBe(5);
     await ropeway.logged("circuit closed: the application answers again");

@@ -247,6 +247,25 @@ describe("an open circuit", () => {
     expect(log.messages()).toHaveLength(1);
   });
 
+  it("learns nothing from a probe that ran out of time soon, and all from one that had its time", async () => {
+    const limitMs = 2 * PATIENCE_MS;
+    const patient = guarded(application.controller, { clock, random: () => 0.5, metrics, commandTimeoutMs: limitMs, circuit });
+    clock.advance(5_000 - limitMs + 1);
+    const late = patient.command(commandOf("a"), new AbortController().signal);
+    await settle();
+    // It becomes a probe with 1 ms to go.
+    clock.advance(limitMs - 1);
+    await settle();
+    clock.advance(1);
+    await expect(late).rejects.toMatchObject({ code: "rpc.timeout" });
+    expect(await isTurnedAway()).toBe(false);
+    const full = patient.command(commandOf("a"), new AbortController().signal);
+    await settle();
+    clock.advance(limitMs);
+    await expect(full).rejects.toMatchObject({ code: "rpc.timeout" });
+    expect(await isTurnedAway()).toBe(true);
+  });
+
   it("gives the place of a probe that was given up to another", async () => {
     clock.advance(5_000);
     const caller = new AbortController();

@@ -110,6 +110,14 @@ describe("retrying", () => {
     },
   );
 
+  it("says of an attempt that is cut short what became of the one before", async () => {
+    const { answer, running, client, pauseAfter } = setUp();
+    await pauseAfter("rpc.unavailable");
+    client.abort();
+    expect(running).toHaveLength(0);
+    await expect(answer).rejects.toMatchObject({ code: "rpc.canceled", message: "given up; the attempt before: rpc.unavailable" });
+  });
+
   it("ends the pause at once when the signal fires, and says what it was for", async () => {
     const { answer, running, calls, clock, client } = setUp();
     running[0]!.fail("rpc.unavailable", "connection refused");

@@ -1,8 +1,9 @@
-// A client whose clock is fast asks for what was said since a moment that is still to come.
+// What is stored when a client asks for history, and still on its way to the client's node.
 
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { publicStream } from "../support/cable-client.ts";
 import { connectExt } from "../support/ext-client.ts";
+import { redisCall } from "../support/redis-client.ts";
 import { startRedis, type RedisServer } from "../support/redis-server.ts";
 import { startRopeway, type Ropeway } from "../support/ropeway.ts";
 import { tcpProxy, type TcpProxy } from "../support/tcp-proxy.ts";
@@ -26,7 +27,13 @@ afterEach(async () => {
   await redis.kill();
 });
 
-it("hears all that is published once it is back, also what was still on its way to its node when it asked", async () => {
+/** From the node there; all else that it wants of Redis it gets. */
+function holdPublications(): void {
+  // The channel that only the subscribing connection names.
+  wire.hold("__anycable_internal__");
+}
+
+it("is heard by a client whose clock is fast, which asks for what was said since a moment that is still to come", async () => {
   const identifier = publicStream("chat");
   const { client, sid } = await connectExt(there.cable);
   await client.subscribe(identifier);
@@ -35,8 +42,7 @@ it("hears all that is published once it is back, also what was still on its way 
 
   const back = await connectExt(`${there.cable}?sid=${sid}`);
   expect(back.welcome).toMatchObject({ restored_ids: [identifier] });
-  // The channel that only the subscribing connection names.
-  wire.hold("__anycable_internal__");
+  holdPublications();
   expect(await here.publish({ stream: "chat", data: "1" })).toBe(201);
   back.client.say({ command: "history", identifier, history: { since: Math.floor(Date.now() / 1_000) + 60 } });
   expect(await back.client.next()).toEqual({ type: "confirm_history", identifier });
@@ -47,4 +53,19 @@ it("hears all that is published once it is back, also what was still on its way 
     { message: 2, offset: 2 },
   ]);
   await back.client.close();
+});
+
+it("is not heard behind what is newer, when Redis lost its data in between: the client has to come back", async () => {
+  const identifier = publicStream("chat");
+  const { client } = await connectExt(there.cable);
+  await client.subscribe(identifier);
+  holdPublications();
+  expect(await here.publish({ stream: "chat", data: "1" })).toBe(201);
+  await redisCall(`redis://127.0.0.1:${redis.port}`, ["FLUSHALL"]);
+  expect(await here.publish({ stream: "chat", data: "2" })).toBe(201);
+  client.say({ command: "history", identifier, history: { since: Math.floor(Date.now() / 1_000) - 60 } });
+  expect([await client.next(), await client.next()]).toMatchObject([{ message: 2, offset: 1 }, { type: "confirm_history" }]);
+  wire.release();
+  expect(await client.ended).toMatchObject({ code: 1013 });
+  expect(client.unread).toEqual([]);
 });
