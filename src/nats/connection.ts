@@ -112,7 +112,7 @@ export class NatsConnection {
         return undefined;
       }
       this.#client = client;
-      void this.#listen(turn, client);
+      void this.#listen(turn, client, endpoint);
       await unlessClosed(client, prepare(client));
       if (turn === this.#turn) this.#connected(turn, client, endpoint);
       return undefined;
@@ -126,17 +126,23 @@ export class NatsConnection {
   #connected(turn: number, client: NatsClient, endpoint: NatsEndpoint): void {
     const { clock, told } = this.#options;
     const awayMs = clock.monotonicMs() - this.#state.sinceMs;
-    this.#pool.learn(client.info?.connect_urls ?? [], endpoint);
+    this.#learn(client, endpoint);
     this.#setState(placeOf(endpoint), undefined);
     void client.closed().then((error) => this.#failed(turn, error ?? new Error("the connection was closed")));
     told.connected(placeOf(endpoint), this.#hasBeenConnected ? awayMs : undefined);
     this.#hasBeenConnected = true;
   }
 
+  #learn(client: NatsClient, endpoint: NatsEndpoint): void {
+    this.#pool.learn(client.info?.connect_urls ?? [], endpoint);
+  }
+
   /** Until it is closed. */
-  async #listen(turn: number, client: NatsClient): Promise<void> {
+  async #listen(turn: number, client: NatsClient, endpoint: NatsEndpoint): Promise<void> {
     for await (const status of client.status()) {
       if (turn !== this.#turn) return;
+      // Servers come and go while we are connected; when this one goes it is too late to ask.
+      if (status.type === "update") this.#learn(client, endpoint);
       if (status.type !== "error") continue;
       const subject = "subject" in status.error && typeof status.error.subject === "string" ? status.error.subject : undefined;
       this.#options.told.refused(reasonOf(status.error), subject);

@@ -104,9 +104,11 @@ describe("a connection to NATS", () => {
   it("is tried with the other servers, and with those that they told of, when one is gone", async () => {
     const servers = await startNatsCluster(3);
     const at = (server: NatsServer): string => server.url.slice("nats://".length);
-    const told = await connect({ servers: servers[0]!.url });
-    await eventually(() => told.info?.connect_urls?.length).toBe(3);
-    await told.close();
+    for (const { url } of servers) {
+      const told = await connect({ servers: url });
+      await eventually(() => told.info?.connect_urls?.length).toBe(3);
+      await told.close();
+    }
     const opened = open([`127.0.0.1:${await freePort()}`, servers[0]!.url], {}, { isRandomized: false });
     await opened.connected();
     const seen = new Set<string>();
@@ -118,6 +120,22 @@ describe("a connection to NATS", () => {
       if (seen.size < 3) await opened.connected();
     }
     expect(seen.size).toBe(3);
+  });
+
+  it("is tried with a server that came after it was made, when its own is gone", async () => {
+    const [first, second, third] = await startNatsCluster(3);
+    await Promise.all([second!.kill(), third!.kill()]);
+    const told = await connect({ servers: first!.url });
+    await eventually(() => told.info?.connect_urls?.length ?? 0).toBeLessThan(2);
+    await told.close();
+    const opened = open(first!.url);
+    await opened.connected();
+    await second!.restart();
+    await eventually(() => opened.client?.info?.connect_urls?.length).toBe(2);
+    await first!.kill();
+    await eventually(() => opened.state.isConnected).toBe(false);
+    await opened.connected();
+    expect(second!.url).toBe(`nats://${opened.state.server}`);
   });
 
   it("takes the servers in the order given, or in random order", async () => {

@@ -7,6 +7,17 @@ import { join } from "node:path";
 import { startRedis, type RedisServer } from "../support/redis-server.ts";
 import type { Medium } from "./shared-ground.ts";
 
+/** Deletes everything, and tells which epoch each stream had. */
+const loseScript = `
+local keys, heads = redis.call('KEYS', ARGV[1]), {}
+for _, key in ipairs(keys) do
+  local epoch = redis.call('TYPE', key).ok == 'hash' and redis.call('HGET', key, 'epoch')
+  if epoch then heads[#heads + 1] = {key, epoch} end
+end
+if #keys > 0 then redis.call('DEL', unpack(keys)) end
+return heads
+`;
+
 /** A broker and a pub/sub on the same Redis. */
 export function redisMedium(server: RedisServer): Medium {
   return {
@@ -31,8 +42,9 @@ export function redisMedium(server: RedisServer): Medium {
     },
     async loseData(prefix) {
       const url = `redis://127.0.0.1:${server.port}`;
-      const remove = 'local keys = redis.call("KEYS", ARGV[1]) if #keys > 0 then return redis.call("DEL", unpack(keys)) end';
-      await redisCall(url, ["EVAL", remove, "0", `${prefix}*`]);
+      const [reply] = await redisCall(url, ["EVAL", loseScript, "0", `${prefix}*`]);
+      const heads = reply as readonly (readonly [key: string, epoch: string])[];
+      return heads.map(([key, epoch]) => ({ stream: key.slice(key.lastIndexOf(":") + 1), epoch }));
     },
     close: async () => {},
   };

@@ -26,8 +26,8 @@ export interface Medium {
   readonly port: number;
   /** What a node that finds the medium at this port keeps and passes on with. */
   parts(port: number, parts: SharedParts): { readonly broker: Broker; readonly pubsub: Pubsub };
-  /** Everything of this case that was kept is gone, and the servers go on. */
-  loseData?(prefix: string): Promise<void>;
+  /** Everything of this case that was kept is gone, and the servers go on. Returns which epochs are over by that. */
+  loseData?(prefix: string): Promise<readonly { readonly stream: string; readonly epoch: string }[]>;
   /** Dies and starts again, with what it had or with less: for media that one case has for itself. */
   restart?(keeps: "all" | "nothing" | "an older state"): Promise<void>;
   close(): Promise<void>;
@@ -121,7 +121,9 @@ class SharedGround implements Ground {
     truth.isDisturbed = true;
     if (action.does === "restart node") return this.#restartNode(action.node);
     if (action.does === "cut") return this.#wires[action.node]?.cut();
-    if (action.does === "lose data") await this.#medium.loseData?.(this.#prefix);
+    if (action.does === "lose data") {
+      for (const { stream, epoch } of (await this.#medium.loseData?.(this.#prefix)) ?? []) truth.epochEnded(stream, epoch);
+    }
     if (action.does === "restart broker") {
       await this.#medium.restart?.(action.keeps);
       truth.restarts++;

@@ -33,6 +33,8 @@ export class Truth {
   readonly #all: Published[] = [];
   readonly #byPosition = new Map<string, Published>();
   readonly #epochs = new Map<string, string[]>();
+  /** How many of each stream's epochs are known to be over: in the order in which they stand there. */
+  readonly #ended = new Map<string, number>();
   readonly #stored = new Map<string, Published[]>();
 
   now(): number {
@@ -101,6 +103,18 @@ export class Truth {
     const tick = this.now();
     // What is on its way may be lost or not.
     for (const published of this.#all) published.lostAt = Math.min(published.lostAt, tick);
+  }
+
+  /**
+   * The history says that this epoch of a stream is over. Nodes may hear of it after they have heard of the next one, so that what they
+   * say first does not come first.
+   */
+  epochEnded(stream: string, epoch: string): void {
+    const ended = this.#ended.get(stream) ?? 0;
+    const epochs = (this.#epochs.get(stream) ?? []).filter((other) => other !== epoch);
+    this.#epochs.set(stream, epochs.toSpliced(ended, 0, epoch));
+    this.#ended.set(stream, ended + 1);
+    this.#stored.get(stream)?.sort((one, other) => this.compare(stream, one.position!, other.position!));
   }
 
   /** How many publications of a stream may be stored without our knowing. */
