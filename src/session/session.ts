@@ -145,10 +145,10 @@ export class Session implements ConnectionListener, WheelEntry, IntakeOwner, Inb
     return new Promise((resolve) => (this.#whenDrained ??= []).push(resolve));
   }
 
-  /** Asks the connection for a sign of life, apart from the heartbeat. */
+  /** Asks the connection for a sign of life, apart from the heartbeat, behind what was sent so far. */
   probe(): void {
     this.#probeAnsweredAtMs = Infinity;
-    this.#connection.ping();
+    this.#pingConnection();
   }
 
   /** When the sign that `probe` asked for came, by the monotonic clock; Infinity: it is still to come. */
@@ -263,12 +263,19 @@ export class Session implements ConnectionListener, WheelEntry, IntakeOwner, Inb
     return this.#intake.fault();
   }
 
+  #pingConnection(): void {
+    const { ping } = this.#connection.framing;
+    if (ping !== undefined) this.#outbox.push(ping);
+  }
+
   #ping(nowMs: number): void {
     const { pings } = this.#context;
     const timestamp = pings.timestamp(this.#heartbeat.precision, this.#heartbeat.lastTimestamp);
     // Behind an unfinished write a ping would only be late.
-    if (!this.#outbox.isStalled) this.#outbox.push(pings.frame(this.encoding, timestamp));
-    if (this.#context.nativePings) this.#connection.ping();
+    if (!this.#outbox.isStalled) {
+      this.#outbox.push(pings.frame(this.encoding, timestamp));
+      if (this.#context.nativePings) this.#pingConnection();
+    }
     this.#heartbeat.pinged(nowMs, timestamp);
     if (this.#inbox.isPaused) this.#heartbeat.alive();
   }

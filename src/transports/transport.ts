@@ -51,6 +51,8 @@ export interface Frame {
 /** How a kind of transport wraps payloads. Connections with the same Framing can share frames. */
 export interface Framing {
   frame(payload: Payload): Frame;
+  /** Transport-level ping, where the transport has one. The answer arrives as `alive`. */
+  readonly ping?: Frame;
 }
 
 /** One live client connection, as the session sees it. */
@@ -61,8 +63,6 @@ export interface Connection {
    * has, and the session MUST NOT write before that. Does nothing once the peer has begun to close.
    */
   write(chunks: readonly Buffer[]): boolean;
-  /** Transport-level ping, where the transport has one. The answer arrives as `alive`. */
-  ping(): void;
   /** Stops reading from the network. What was read already may still arrive. */
   pause(): void;
   resume(): void;

@@ -14,7 +14,7 @@ const COMPRESS_FAST_FROM_BYTES = 64 * 1024;
 const TAIL_BYTES = 4;
 
 /** WebSocket frames for connections that agreed on compression. */
-export const deflateFraming: Framing = { frame };
+export const deflateFraming: Framing = { ...websocketFraming, frame };
 
 function frame(payload: Payload): Frame {
   const plain = websocketFraming.frame(payload);

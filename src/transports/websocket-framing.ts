@@ -3,11 +3,16 @@ import type { Frame, Framing } from "./transport.ts";
 
 const FIN_TEXT = 0x81;
 const FIN_BINARY = 0x82;
+const FIN_PING = 0x89;
 /** Of a message that went through permessage-deflate (RFC 7692 §6). */
 const COMPRESSED = 0x40;
 
 /** Server-to-client WebSocket frames: one unfragmented, unmasked frame per message (RFC 6455 §5.2). */
-export const websocketFraming: Framing = { frame: plainFrame };
+export const websocketFraming: Framing = {
+  frame: plainFrame,
+  // RFC 6455 §5.5.2, without application data.
+  ping: { bytes: Buffer.from([FIN_PING, 0]), payloadBytes: 0, isPing: true },
+};
 
 function plainFrame(payload: Payload): Frame {
   const isText = typeof payload === "string";

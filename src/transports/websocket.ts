@@ -178,10 +178,6 @@ class WebsocketConnection implements Connection {
     this.#socket.uncork();
   }
 
-  ping(): void {
-    if (this.#client.readyState === WebSocket.OPEN) this.#client.ping();
-  }
-
   pause(): void {
     this.#client.pause();
   }

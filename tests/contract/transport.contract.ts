@@ -196,7 +196,7 @@ export function transportContract(name: string, transport: TransportUnderTest): 
     it("hears the answer to its ping", async () => {
       const { connect } = await open();
       const { server } = await connect();
-      server.connection.ping();
+      server.connection.write([server.connection.framing.ping!.bytes]);
       await eventually(() => server.alive).toBe(1);
     });
   });

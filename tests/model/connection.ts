@@ -1,8 +1,12 @@
 import type { Payload } from "../../src/protocols/protocol.ts";
 import type { Accept, Connection, ConnectionListener, Framing, Handshake } from "../../src/transports/transport.ts";
 
+/** A character that no message has: JSON writes it otherwise. */
+const PING = "\u0005";
+
 /** A message a line. */
 const lineFraming: Framing = {
+  ping: { bytes: Buffer.from(`${PING}\n`), payloadBytes: 0, isPing: true },
   frame(payload: Payload) {
     const bytes = Buffer.from(`${String(payload)}\n`);
     return { bytes, payloadBytes: bytes.length - 1 };
@@ -41,8 +45,7 @@ export class ModelConnection implements Connection {
   #arrived: Buffer[] = [];
   #upstream: string[] = [];
   #isPaused = false;
-  /** A ping is on its way to the peer, before the next write; it has arrived there. */
-  #isPinged = false;
+  /** A ping has arrived at the peer. */
   #owesAlive = false;
   /** The server's end, to be told in the next step. */
   #ending: { readonly code: number; readonly clean: boolean } | undefined;
@@ -73,11 +76,6 @@ export class ModelConnection implements Connection {
     }
     this.#arrive(chunks);
     return true;
-  }
-
-  ping(): void {
-    this.activity++;
-    this.#isPinged = true;
   }
 
   pause(): void {
@@ -177,8 +175,7 @@ export class ModelConnection implements Connection {
   #arrive(chunks: readonly Buffer[]): void {
     this.activity++;
     if (this.#isAbandoned) return;
-    this.#owesAlive ||= this.#isPinged;
-    this.#isPinged = false;
+    this.#owesAlive ||= chunks.some((chunk) => chunk.includes(PING));
     this.#arrived.push(...chunks);
     if (!this.isLagging) this.#read();
   }
@@ -188,6 +185,6 @@ export class ModelConnection implements Connection {
     const end = bytes.lastIndexOf(10) + 1;
     this.#arrived = end === bytes.length ? [] : [bytes.subarray(end)];
     if (end === 0) return;
-    for (const line of bytes.toString("utf8", 0, end - 1).split("\n")) this.#peer.read(line);
+    for (const line of bytes.toString("utf8", 0, end - 1).split("\n")) if (line !== PING) this.#peer.read(line);
   }
 }
