@@ -45,10 +45,13 @@ it("is heard by a client whose clock is fast, which asks for what was said since
   holdPublications();
   expect(await here.publish({ stream: "chat", data: "1" })).toBe(201);
   back.client.say({ command: "history", identifier, history: { since: Math.floor(Date.now() / 1_000) + 60 } });
-  expect(await back.client.next()).toEqual({ type: "confirm_history", identifier });
+  // As a rule the answer. A node that was still comparing its stream with Redis, after it had begun to listen, knows the message by that.
+  const heard = [await back.client.next()];
   expect(await here.publish({ stream: "chat", data: "2" })).toBe(201);
   wire.release();
-  expect([await back.client.next(), await back.client.next()]).toMatchObject([
+  heard.push(await back.client.next(), await back.client.next());
+  expect(heard).toContainEqual({ type: "confirm_history", identifier });
+  expect(heard.filter((message) => "message" in message)).toMatchObject([
     { message: 1, offset: 1 },
     { message: 2, offset: 2 },
   ]);
@@ -59,6 +62,9 @@ it("is not heard behind what is newer, when Redis lost its data in between: the 
   const identifier = publicStream("chat");
   const { client } = await connectExt(there.cable);
   await client.subscribe(identifier);
+  // Behind this its node knows where the stream stands, and looks for nothing any more.
+  expect(await here.publish({ stream: "chat", data: "0" })).toBe(201);
+  expect(await client.next()).toMatchObject({ message: 0, offset: 1 });
   holdPublications();
   expect(await here.publish({ stream: "chat", data: "1" })).toBe(201);
   await redisCall(`redis://127.0.0.1:${redis.port}`, ["FLUSHALL"]);
