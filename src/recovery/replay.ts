@@ -238,7 +238,7 @@ export class Replay {
       hold.finish(answer.status === "complete" ? answer.head : undefined, {
         push: (frame) => session.push(frame),
         passed: release,
-        missed: () => this.#disconnect(session, { stream, why: "the stream began anew meanwhile" }),
+        missed: (why) => this.#disconnect(session, { stream, why }),
       });
       const { shown } = hold;
       if (shown === undefined || !isBehind(stream, shown)) release();

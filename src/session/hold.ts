@@ -1,5 +1,8 @@
 import type { Frame } from "../transports/transport.ts";
 
+/** Of two epochs it can't be told which is the newer. */
+const BEGAN_ANEW = "the stream began anew meanwhile";
+
 /** What may wait in one hold. What is dropped past it is read again from the history, so it costs time, not messages. */
 const MOST_BYTES = 256 * 1024;
 
@@ -14,8 +17,8 @@ export interface HoldEnd {
   push(frame: Frame): void;
   /** The live messages have gone past what the backlog showed: nothing is to be left out any more. Called once. */
   passed(): void;
-  /** Something came of another epoch than the backlog was: which of them is the newer can't be told. */
-  missed(): void;
+  /** What came can't be put in order behind the backlog, and why. May be called again. */
+  missed(why: string): void;
 }
 
 /**
@@ -117,7 +120,7 @@ export class Hold {
       return "the history is behind what was delivered here";
     }
     const isMixed = head !== undefined && this.#waiting.some(({ position }) => position !== undefined && position.epoch !== head.epoch);
-    return isMixed ? "the stream began anew meanwhile" : undefined;
+    return isMixed ? BEGAN_ANEW : undefined;
   }
 
   /** The backlog up to `shown` stands in the outbox: hands over what waits behind it, and from now on what comes. */
@@ -132,7 +135,7 @@ export class Hold {
   #pass(end: HoldEnd, frame: Frame, position: Position | undefined): void {
     const shown = this.#shown;
     if (position !== undefined && shown !== undefined) {
-      if (position.epoch !== shown.epoch) return end.missed();
+      if (position.epoch !== shown.epoch) return end.missed(BEGAN_ANEW);
       if (position.offset <= shown.offset) return;
       this.#shown = undefined;
       end.push(frame);

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { CableClient } from "../support/cable-client.ts";
+import { eventually } from "../support/eventually.ts";
 import { readinessOf } from "../support/readiness.ts";
 import { rawAnswer, startRawHttp, type RawHttp, type RawRequest } from "../support/raw-http.ts";
 import { startRopeway, type Ropeway } from "../support/ropeway.ts";
@@ -61,17 +62,12 @@ describe("an application behind HTTP that takes calls and never answers", () => 
 
     isHanging = false;
     const served: CableClient[] = [];
-    await expect
-      .poll(
-        async () => {
-          const client = new CableClient(ropeway.cable);
-          const heard = await Promise.race([client.next(), client.ended]).catch(() => undefined);
-          if (heard && "type" in heard) served.push(client);
-          return served.length;
-        },
-        { timeout: 20_000 },
-      )
-      .toBe(5);
+    await eventually(async () => {
+      const client = new CableClient(ropeway.cable);
+      const heard = await Promise.race([client.next(), client.ended]).catch(() => undefined);
+      if (heard && "type" in heard) served.push(client);
+      return served.length;
+    }).toBe(5);
     await ropeway.logged("circuit closed: the application answers again");
     expect(await ropeway.metric("anycable_go_rpc_circuit_open")).toBe(0);
     expect(await readinessOf(ropeway)).toMatchObject({ status: "ready", rpc: { ok: true, detail: server.url } });
